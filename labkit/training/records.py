@@ -1,0 +1,64 @@
+"""Run records: what a training leaves behind, and the statistics that prose may quote."""
+
+import json
+import math
+import platform
+import statistics
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labkit.errors import unknown
+
+REFERENCE = Path(__file__).resolve().parents[2] / "data" / "reference"
+# two-sided 95 % points of Student's t for 1, 2, ... degrees of freedom
+_T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)
+
+
+def versions(device: torch.device | str = "cpu") -> dict[str, Any]:
+    """What a number depends on besides the code: versions, hardware, threads."""
+    from labkit import __version__
+
+    kind = torch.device(device).type
+    hardware = torch.cuda.get_device_name() if kind == "cuda" else platform.machine()
+    return {
+        "labkit": __version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "device": kind,
+        "hardware": hardware,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def reference(name: str) -> Any:
+    """A recorded result that ships, data/reference/NAME.json; ValueError lists what there is."""
+    path = REFERENCE / f"{name}.json"
+    if not path.is_file():
+        raise unknown("reference record", name, sorted(p.stem for p in REFERENCE.glob("*.json")))
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def summary(values: Iterable[float]) -> dict[str, float]:
+    """Mean, sample standard deviation and n."""
+    numbers = list(values)
+    if not numbers:
+        raise ValueError("a summary needs at least one value")
+    spread = statistics.stdev(numbers) if len(numbers) > 1 else math.nan
+    return {"mean": statistics.fmean(numbers), "std": spread, "n": len(numbers)}
+
+
+def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, float]:
+    """The mean difference over the seeds both have, with a 95 % interval (Student's t).
+
+    low and high are infinite below two common seeds: one pair says nothing about spread.
+    """
+    seeds = sorted(set(ours) & set(theirs))
+    differences = summary(ours[seed] - theirs[seed] for seed in seeds)
+    n = len(seeds)
+    t95 = _T95[min(n - 2, len(_T95) - 1)] if n > 1 else math.inf
+    half = t95 * differences["std"] / math.sqrt(n) if n > 1 else math.inf
+    mean = differences["mean"]
+    return {**differences, "low": mean - half, "high": mean + half}

@@ -1,0 +1,160 @@
+"""Sweeps: every run of a spec, in one process, resumable, one small record a run."""
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labkit import data, models
+from labkit.errors import unknown
+from labkit.training.device import pick_device
+from labkit.training.events import Control
+from labkit.training.fit import fit
+from labkit.training.methods import METHODS
+from labkit.training.records import paired, summary
+from labkit.training.run import run
+
+KNOBS = ("temperature", "alpha")
+
+
+def expand(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every run of a spec: the settings of each row with lists multiplied out, seed by seed."""
+    shared = {k: v for k, v in spec.items() if k not in ("name", "data", "rows", "teacher")}
+    for label, row in spec["rows"].items():
+        settings = {**shared, **row}
+        names = [k for k, v in settings.items() if isinstance(v, list)]
+        for values in itertools.product(*(settings[k] for k in names)):
+            chosen = {**settings, **dict(zip(names, values, strict=True))}
+            for seed in range(int(chosen.pop("seeds"))):
+                yield {"label": label, **chosen, "seed": seed}
+
+
+def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[dict[str, Any]]:
+    """Run what `out` (JSON lines) does not hold yet; returns every record of the spec.
+
+    Runs are ordered by seed so that an interrupted sweep still compares methods in pairs.
+    """
+    runs = sorted(expand(spec), key=lambda r: r["seed"])
+    have = {_key(r["run"]): r for r in read(out)}
+    _write(out, have.values())  # a line cut off by a kill must not spoil the next one
+    missing = [r for r in runs if _key(r) not in have]
+    where = pick_device(device)
+    dataset = data.load(**spec["data"], progress=False).to(where)
+    network = models.load_teacher(spec["teacher"])
+    teacher = Replay(network.to(where, memory_format=torch.channels_last))  # type: ignore[call-overload]
+    began = time.monotonic()
+    for done, settings in enumerate(missing):
+        record = {"run": settings, **one(settings, dataset, teacher, where)}
+        have[_key(settings)] = record
+        with out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+        left = (time.monotonic() - began) / (done + 1) * (len(missing) - done - 1)
+        accuracy = record["result"]["test_accuracy"]
+        print(
+            f"{done + 1}/{len(missing)} {settings['label']} seed {settings['seed']}: "
+            f"{accuracy:.1%}, {record['seconds']} s, {left / 60:.0f} min left",
+            file=sys.stderr,
+            flush=True,
+        )
+    return [have[_key(r)] for r in runs]
+
+
+def one(
+    settings: Mapping[str, Any], dataset: data.Dataset, teacher: "Replay", device: torch.device
+) -> dict[str, Any]:
+    """One run and its record, without the parts that every run of the sweep shares."""
+    if settings["method"] not in METHODS:
+        raise unknown("method", settings["method"], METHODS)
+    named = ("epochs", "batch_size", "learning_rate", "seed", "weight_decay", "precision")
+    uses_teacher = settings["method"] != "cross-entropy"
+    if uses_teacher:
+        teacher.rewind((settings["seed"], settings["epochs"], settings["batch_size"]))
+    events = fit(
+        models.build(settings["student"], dataset.classes, seed=settings["seed"]),
+        METHODS[settings["method"]](),
+        dataset,
+        teacher=teacher if uses_teacher else None,
+        control=Control(**{k: float(settings[k]) for k in KNOBS if k in settings}),
+        device=device,
+        **{k: settings[k] for k in named if k in settings},
+    )
+    record = run(events)
+    for point in record["curve"]:
+        point.update({k: round(point[k], 4) for k in ("accuracy", "loss")})
+        point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
+    del record["config"]
+    return record
+
+
+class Replay:
+    """A teacher that remembers its answers: runs with one seed see the same crops in one order.
+
+    The streams of `fit` make the n-th batch of a seed the same for every method, so the teacher
+    need look at it once. `rewind(stream)` starts a run; another stream forgets the answers.
+    """
+
+    def __init__(self, teacher: nn.Module) -> None:
+        self.teacher, self.stream, self.answers, self.at = teacher, None, [], 0
+
+    def rewind(self, stream: Any) -> None:
+        if stream != self.stream:
+            self.stream, self.answers = stream, []
+        self.at = 0
+
+    def __call__(self, images: Tensor) -> models.Features:
+        if self.at == len(self.answers):
+            self.answers.append(self.teacher(images).logits.float())
+        self.at += 1
+        return models.Features((), images.new_empty(0), self.answers[self.at - 1])
+
+
+def summarise(records: list[dict[str, Any]], baseline: str) -> dict[str, Any]:
+    """Per label and setting: test accuracy over seeds, and the paired difference to `baseline`."""
+    groups: dict[str, dict[str, Any]] = {}
+    for record in records:
+        settings = {k: v for k, v in record["run"].items() if k != "seed"}
+        group = groups.setdefault(json.dumps(settings, sort_keys=True), {"run": settings, "r": {}})
+        group["r"][record["run"]["seed"]] = record
+    base = next(g["r"] for g in groups.values() if g["run"]["label"] == baseline)
+    return {"rows": [_row(g["run"], g["r"], base) for g in groups.values()]}
+
+
+def _row(settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any]) -> dict[str, Any]:
+    test = {seed: r["result"]["test_accuracy"] for seed, r in runs.items()}
+    against = {seed: r["result"]["test_accuracy"] for seed, r in base.items()}
+    return {
+        **settings,
+        "test_accuracy": summary(test.values()),
+        "val_accuracy": summary(r["result"]["val_accuracy"] for r in runs.values()),
+        "difference": paired(test, against),
+        "seconds": summary(r["seconds"] for r in runs.values()),
+    }
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The records of a JSON-lines file; a last line cut off by a kill is left out."""
+    if not path.is_file():
+        return []
+    records = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return records
+
+
+def _write(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
+    draft = path.with_suffix(".part")
+    draft.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
+    draft.replace(path)
+
+
+def _key(settings: Mapping[str, Any]) -> str:
+    return json.dumps(settings, sort_keys=True)
