@@ -8,7 +8,8 @@ from typing import Any
 
 EXAMPLES = """examples:
   labkit doctor                               versions, device, cores
-  labkit teach resnet20 --train 25000         train a teacher into data/teachers
+  labkit teach resnet20                       train a teacher into data/teachers
+  labkit bench --out data/reference/speed.json
   labkit sweep data/reference/lab01.yaml      run what is missing, then write the summary
 """
 
@@ -24,13 +25,16 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     teach = commands.add_parser("teach", help="train a teacher on Motif-100 and ship it")
     teach.add_argument("model")
-    teach.add_argument("--train", type=int, default=25_000)
-    teach.add_argument("--epochs", type=int, default=30)
+    teach.add_argument("--train", type=int, default=20_000)
+    teach.add_argument("--epochs", type=int, default=14)
     teach.add_argument("--seed", type=int, default=0)
     teach.set_defaults(do=_teach)
     sweep = commands.add_parser("sweep", help="run a sweep; resumes where it stopped")
     sweep.add_argument("spec", type=Path)
     sweep.set_defaults(do=_sweep)
+    bench = commands.add_parser("bench", help="speed beside the plain way, on this machine")
+    bench.add_argument("--out", type=Path, help="also write the figures to this JSON file")
+    bench.set_defaults(do=_bench)
     commands.add_parser("doctor", help="what is installed and where it would run").set_defaults(
         do=_doctor
     )
@@ -51,7 +55,7 @@ def _teach(options: argparse.Namespace) -> None:
 
     device = training.pick_device()
     # seed 1: the students' pictures (seed 0) are new to the teacher
-    dataset = data.load("motif100", train=options.train, val=1000, test=5000, seed=1)
+    dataset = data.load("motif100", train=options.train, val=500, test=2000, seed=1)
     model = models.build(options.model, dataset.classes, seed=options.seed)
     events = training.fit(
         model,
@@ -68,8 +72,8 @@ def _teach(options: argparse.Namespace) -> None:
         "model": options.model,
         "classes": dataset.classes,
         "parameters": models.parameters(model),
-        "data": {"name": "motif100", "train": options.train, "seed": 1},
         **record,
+        "data": {"name": "motif100", "train": options.train, "seed": 1},
     }
     print(f"wrote {models.save_teacher(options.model, model, card)}")
 
@@ -78,7 +82,9 @@ def _progress(event: Any) -> None:
     from labkit.training import Evaluation
 
     if isinstance(event, Evaluation):
-        print(f"epoch {event.epoch:.0f}: {event.metrics['accuracy']:.1%}", file=sys.stderr, flush=True)
+        print(
+            f"epoch {event.epoch:.0f}: {event.metrics['accuracy']:.1%}", file=sys.stderr, flush=True
+        )
 
 
 def _sweep(options: argparse.Namespace) -> None:
@@ -90,9 +96,22 @@ def _sweep(options: argparse.Namespace) -> None:
     runs = options.spec.with_suffix(".jsonl")
     records = sweep(spec, runs)
     out = options.spec.with_suffix(".json")
-    table = {"spec": spec, "versions": records[0]["versions"], **summarise(records, spec["baseline"])}
+    table = {
+        "spec": spec,
+        "versions": records[0]["versions"],
+        **summarise(records, spec["baseline"]),
+    }
     out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {out} from {len(records)} runs in {runs}")
+
+
+def _bench(options: argparse.Namespace) -> None:
+    from labkit.training.bench import bench
+
+    text = json.dumps(bench(), indent=1)
+    print(text)
+    if options.out:
+        options.out.write_text(text + "\n", encoding="utf-8")
 
 
 def _doctor(options: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ def group_similarity(matrix: Tensor, groups: Tensor) -> Tensor:
 
 
 def rank_agreement(ours: Tensor, truth: Tensor) -> float:
-    """Spearman's rank correlation of two square matrices off the diagonal, in -1..1; 0 at chance."""
+    """Spearman's rank correlation of two square matrices off the diagonal: -1..1, 0 at chance."""
     off = ~torch.eye(len(ours), dtype=torch.bool)
     ranks = torch.stack([_ranks(ours[off]), _ranks(truth[off])])
     return torch.corrcoef(ranks)[0, 1].item()

@@ -12,11 +12,11 @@ from labkit.exercises.check import Exercise
 
 def _logit_pairs() -> Sequence[tuple[Any, ...]]:
     generator = torch.Generator().manual_seed(0)
-    draw = {"generator": generator, "dtype": torch.float64}  # float64: rounding must not confuse
-    return [
-        (2 * torch.randn(rows, classes, **draw), 3 * torch.randn(rows, classes, **draw), t)
-        for rows, classes, t in ((4, 5, 4.0), (6, 10, 2.0))
-    ]
+
+    def draw(*shape: int) -> Tensor:  # float64: rounding must not confuse
+        return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+    return [(2 * draw(b, c), 3 * draw(b, c), t) for b, c, t in ((4, 5, 4.0), (6, 10, 2.0))]
 
 
 def _kl(p: Tensor, q: Tensor) -> Tensor:
@@ -139,8 +139,8 @@ dark = Exercise(
         "the label's own probability is still there: set it to 0 and renormalise.": (
             lambda v, y, t: _soft(v, t)
         ),
-        "the temperature is missing inside the softmax.": lambda v, y, t: (
-            _share(_wrong_only(v.softmax(1), y))
+        "the temperature is missing inside the softmax.": lambda v, y, t: _share(
+            _wrong_only(v.softmax(1), y)
         ),
         "you removed the largest probability, not the label's: where the teacher errs they "
         "differ.": lambda v, y, t: _share(_wrong_only(_soft(v, t), v.argmax(1))),

@@ -1,6 +1,7 @@
 """Networks by the names the distillation literature uses."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -13,15 +14,9 @@ _RESNET = (16, 16, 32, 64)
 _RESNET_X4 = (32, 64, 128, 256)
 
 MODELS: dict[str, Callable[[int], nn.Module]] = {
-    "convnet": lambda classes: ConvNet((32, 64, 128), classes),
-    **{
-        f"resnet{depth}": lambda classes, depth=depth: ResNet(depth, _RESNET, classes)
-        for depth in (8, 14, 20, 32, 44, 56, 110)
-    },
-    **{
-        f"resnet{depth}x4": lambda classes, depth=depth: ResNet(depth, _RESNET_X4, classes)
-        for depth in (8, 32)
-    },
+    "convnet": partial(ConvNet, (32, 64, 128)),
+    **{f"resnet{depth}": partial(ResNet, depth, _RESNET) for depth in (8, 14, 20, 32, 44, 56, 110)},
+    **{f"resnet{depth}x4": partial(ResNet, depth, _RESNET_X4) for depth in (8, 32)},
 }
 
 

@@ -15,16 +15,17 @@ from labkit.training.fit import fit, streams
 from labkit.training.methods import METHODS, cross_entropy, distillation
 from labkit.training.records import paired, reference, summary, versions
 from labkit.training.run import Run, pick_driver, run
+from labkit.training.teach import teach
 
 __all__ = [
     "BUDGETS",
+    "METHODS",
     "Budget",
     "Control",
     "Done",
     "Evaluation",
     "Event",
     "KnobChange",
-    "METHODS",
     "Run",
     "Start",
     "Step",
@@ -40,5 +41,6 @@ __all__ = [
     "run",
     "streams",
     "summary",
+    "teach",
     "versions",
 ]

@@ -17,7 +17,11 @@ def pick_device(device: str = "auto") -> torch.device:
     kind = device.split(":")[0]
     if kind not in ("auto", "cuda", "mps", "cpu"):
         raise unknown("device", device, ("auto", "cuda", "mps", "cpu"))
-    have = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    have = {
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+        "cpu": True,
+    }
     if device == "auto":
         return torch.device(next(name for name, there in have.items() if there))
     if not have[kind]:
@@ -29,7 +33,7 @@ def pick_precision(model: nn.Module, device: torch.device, precision: str = "aut
     """ "fp32" or "bf16": bf16 on a GPU, fp32 on mps, on a CPU whichever a one-second probe favours.
 
     The probe times training steps of this kind of network, because a CPU's flags do not tell:
-    bf16 is two times faster where the chip multiplies it natively and several times slower elsewhere.
+    bf16 is twice as fast where the chip multiplies it natively, several times slower elsewhere.
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
@@ -37,16 +41,16 @@ def pick_precision(model: nn.Module, device: torch.device, precision: str = "aut
         return precision
     if device.type != "cpu":
         return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    return _probe(type(model), torch.get_num_threads())
+    return _probe(type(model).__name__, torch.get_num_threads())
 
 
 @lru_cache
-def _probe(kind: type[nn.Module], threads: int) -> str:
+def _probe(kind: str, threads: int) -> str:
     """bf16 if it makes training steps of a small network of this kind 1.2 times faster."""
     from labkit.models import MODELS  # any network of the kind shows the ratio
 
     device = torch.device("cpu")
-    name = next((n for n in ("resnet8", "convnet") if type(MODELS[n](10)) is kind), "resnet8")
+    name = "convnet" if kind == "ConvNet" else "resnet8"
     seconds = {}
     for precision in ("fp32", "bf16"):
         model = MODELS[name](10).to(memory_format=torch.channels_last)

@@ -55,7 +55,7 @@ def fit(
 
     `method(student, teacher, batch, knobs)` returns named terms; the loss is their sum. If it is
     an nn.Module its parameters are trained too. The teacher sees the student's own crops.
-    SGD with Nesterov momentum 0.9; the rate climbs for a tenth of the steps, then falls as a cosine.
+    SGD, Nesterov momentum 0.9; the rate climbs for a tenth of the steps, then falls as a cosine.
     Raises ValueError for bad arguments, FloatingPointError when a term is no longer finite.
     """
     positive("learning_rate", learning_rate)
@@ -146,7 +146,9 @@ def _events(
     settings["knobs"] = control.knobs
     yield Start(steps, epochs, dict(settings))
     for epoch in range(1, epochs + 1):
-        for batch in batches(dataset, batch_size=size, order=named["order"], augment=named["augment"]):
+        for batch in batches(
+            dataset, batch_size=size, order=named["order"], augment=named["augment"]
+        ):
             for change in control.apply(step):
                 moved.append({"step": step, "name": change.name, "new": change.new})
                 yield change

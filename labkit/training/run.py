@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from labkit.errors import unknown
-from labkit.training.events import Done, Event
+from labkit.training.events import Done, Evaluation, Event, Start, Step
 
 DRIVERS = ("auto", "blocking", "thread", "tick")
 _active: "Run | None" = None  # one training at a time in a kernel: two would share two cores
@@ -56,7 +56,7 @@ class Run:
         except StopIteration:
             self.state = "done"
             return None
-        except BaseException as error:  # noqa: BLE001 - kept for result(), shown by the panel
+        except BaseException as error:  # kept for result(), shown by the panel
             self.error, self.state = error, "failed"
             if isinstance(error, RuntimeError):
                 _free_device_memory(error)
@@ -117,12 +117,42 @@ class Run:
 
 
 def run(
-    events: Iterator[Event], *, name: str = "training", on_event: Callable[[Event], None] | None = None
+    events: Iterator[Event],
+    *,
+    name: str = "training",
+    on_event: Callable[[Event], None] | None = None,
 ) -> dict[str, Any]:
-    """Train to the end in this cell and return the record (the blocking driver)."""
+    """Train to the end in this cell and return the record (the blocking driver).
+
+    Without `on_event`, one line tells how far it is, at most once a second.
+    """
     training = Run(events, name=name)
-    training.start("blocking", on_event)
+    training.start("blocking", on_event or Progress(name))
     return training.result()
+
+
+class Progress:
+    """Prints one line over and over: step, accuracy, seconds left."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.steps, self.accuracy = name, 0, ""
+        self.live = sys.stdout.isatty() or "ipykernel" in sys.modules  # else a log: say less
+        self.began = self.shown = time.monotonic()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, Start):
+            self.steps = event.steps
+        elif isinstance(event, Evaluation):
+            self.accuracy = f", {event.metrics['accuracy']:.1%} right"
+        elif isinstance(event, Done):
+            self._show(f"done in {time.monotonic() - self.began:.0f} s", "\n")
+        elif self.live and isinstance(event, Step) and time.monotonic() - self.shown > 1:
+            left = (time.monotonic() - self.began) / event.step * (self.steps - event.step)
+            self._show(f"step {event.step} of {self.steps}, {left:.0f} s left", "")
+
+    def _show(self, text: str, end: str) -> None:
+        self.shown = time.monotonic()
+        print(f"\r{self.name}: {text}{self.accuracy}".ljust(72), end=end, flush=True)
 
 
 def pick_driver(driver: str = "auto") -> str:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from labkit import data, models
 from labkit.errors import unknown
 from labkit.training.device import pick_device
-from labkit.training.events import Control
+from labkit.training.events import Control, Event
 from labkit.training.fit import fit
 from labkit.training.methods import METHODS
 from labkit.training.records import paired, summary
@@ -25,7 +25,7 @@ KNOBS = ("temperature", "alpha")
 
 def expand(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every run of a spec: the settings of each row with lists multiplied out, seed by seed."""
-    shared = {k: v for k, v in spec.items() if k not in ("name", "data", "rows", "teacher")}
+    shared = {k: v for k, v in spec.items() if k not in ("baseline", "data", "rows", "teacher")}
     for label, row in spec["rows"].items():
         settings = {**shared, **row}
         names = [k for k, v in settings.items() if isinstance(v, list)]
@@ -74,7 +74,7 @@ def one(
     named = ("epochs", "batch_size", "learning_rate", "seed", "weight_decay", "precision")
     uses_teacher = settings["method"] != "cross-entropy"
     if uses_teacher:
-        teacher.rewind((settings["seed"], settings["epochs"], settings["batch_size"]))
+        teacher.rewind(tuple(settings.get(k) for k in ("seed", "epochs", "batch_size")))
     events = fit(
         models.build(settings["student"], dataset.classes, seed=settings["seed"]),
         METHODS[settings["method"]](),
@@ -84,7 +84,7 @@ def one(
         device=device,
         **{k: settings[k] for k in named if k in settings},
     )
-    record = run(events)
+    record = run(events, on_event=_silent)
     for point in record["curve"]:
         point.update({k: round(point[k], 4) for k in ("accuracy", "loss")})
         point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
@@ -100,7 +100,8 @@ class Replay:
     """
 
     def __init__(self, teacher: nn.Module) -> None:
-        self.teacher, self.stream, self.answers, self.at = teacher, None, [], 0
+        self.teacher, self.stream, self.at = teacher, None, 0
+        self.answers: list[Tensor] = []
 
     def rewind(self, stream: Any) -> None:
         if stream != self.stream:
@@ -114,6 +115,10 @@ class Replay:
         return models.Features((), images.new_empty(0), self.answers[self.at - 1])
 
 
+def _silent(event: Event) -> None:
+    """A sweep reports runs, not steps."""
+
+
 def summarise(records: list[dict[str, Any]], baseline: str) -> dict[str, Any]:
     """Per label and setting: test accuracy over seeds, and the paired difference to `baseline`."""
     groups: dict[str, dict[str, Any]] = {}
@@ -122,7 +127,9 @@ def summarise(records: list[dict[str, Any]], baseline: str) -> dict[str, Any]:
         group = groups.setdefault(json.dumps(settings, sort_keys=True), {"run": settings, "r": {}})
         group["r"][record["run"]["seed"]] = record
     base = next(g["r"] for g in groups.values() if g["run"]["label"] == baseline)
-    return {"rows": [_row(g["run"], g["r"], base) for g in groups.values()]}
+    rows = [_row(g["run"], g["r"], base) for g in groups.values()]
+    single = [row for row in rows if sum(r["label"] == row["label"] for r in rows) == 1]
+    return {"rows": rows, "by_label": {row["label"]: row for row in single}}
 
 
 def _row(settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any]) -> dict[str, Any]:

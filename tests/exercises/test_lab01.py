@@ -1,4 +1,4 @@
-"""Every known wrong answer gets its own message; right, missing and broken answers are told apart."""
+"""Every known wrong answer gets its own message; right, missing and broken ones are told apart."""
 
 import pytest
 import torch
@@ -39,9 +39,7 @@ def test_the_obvious_ways_to_write_the_loss_are_recognised():
     import torch.nn.functional as F
 
     def right(z, v, t):
-        return t**2 * F.kl_div(
-            F.log_softmax(z / t, 1), F.softmax(v / t, 1), reduction="batchmean"
-        )
+        return t**2 * F.kl_div(F.log_softmax(z / t, 1), F.softmax(v / t, 1), reduction="batchmean")
 
     def mean(z, v, t):
         return t**2 * F.kl_div(F.log_softmax(z / t, 1), F.softmax(v / t, 1), reduction="mean")

@@ -86,7 +86,7 @@ def test_limit_of_high_temperature():
 
 
 def test_gradient_tends_to_the_difference_of_logits():
-    """Per example T^2-scaled gradient against (z - v) / C for centred logits; the error falls as 1 / T."""
+    """T^2-scaled gradient per example against (z - v) / C, centred; the error falls as 1 / T."""
     z, v = arr(1, 200, 10), arr(2, 200, 10)
     z, v = z - z.mean(1, keepdim=True), v - v.mean(1, keepdim=True)
     errors = []

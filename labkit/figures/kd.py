@@ -1,0 +1,304 @@
+"""Figures of lab 01, Dark knowledge (Hinton et al. 2015)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+import torch
+from torch import Tensor
+
+from labkit.evaluation import gradient, rank_agreement
+from labkit.figures import style
+
+LOG_T = {"title": "temperature T", "type": "log", "dtick": "D1", "exponentformat": "none"}
+
+
+def puzzle(
+    teacher_row: Tensor, names: Sequence[str], label: int, picture: Tensor, top: int = 10
+) -> go.Figure:
+    """One image and the `top` largest of its class probabilities at T = 1, the label's in blue.
+
+    teacher_row: logits [C]; picture: uint8 [3, H, W].
+    """
+    p, order = teacher_row.softmax(0).sort(descending=True)
+    colours = [style.COLOURS["blue" if i == label else "grey"] for i in order[:top].tolist()]
+    bars: dict[str, Any] = {"type": "bar", "y": p[:top].numpy(), "marker": {"color": colours}}
+    bars |= {"x": [names[i] for i in order[:top].tolist()], "showlegend": False}
+    rest = 1 - p[order == label].sum().item()
+    return style.figure(
+        [bars],
+        title="The teacher's answer for one image (T = 1; the true class in blue)",
+        x={"tickangle": -30},
+        y={"title": "probability", "range": [0, 1]},
+        caption=f"The teacher gives {1 - rest:.1%} to the true class, {names[label]}; "
+        f"the {len(names) - 1} wrong classes share {rest:.1%}.",
+        margin={"l": 64, "r": 20, "t": 56, "b": 110},
+        images=[style.picture(picture, x=1, y=1)],
+    )
+
+
+def softened(
+    teacher_row: Tensor,
+    names: Sequence[str],
+    label: int,
+    temperature: float,
+    *,
+    picture: Tensor,
+    nearness: Tensor | None = None,
+    log_axis: bool = False,
+) -> go.Figure:
+    """One image's softened class probabilities; classes ordered by their true nearness to its own.
+
+    teacher_row: logits [C]; nearness: [C] in 0..1 (1 = the class itself), None where no truth is
+    known: then the teacher's own order is kept and the ten it likes best are marked.
+    """
+    p = (teacher_row / temperature).softmax(0)
+    order = (teacher_row if nearness is None else nearness + (nearness == 1)).argsort(
+        descending=True, stable=True
+    )
+    order = torch.cat([torch.tensor([label]), order[order != label]])
+    near = min(10, len(names) - 1)
+    groups = (
+        ("true class", 0, 1),
+        (f"{near} nearest", 1, 1 + near),
+        ("all others", 1 + near, None),
+    )
+    ticks = torch.arange(len(order))
+    traces = [
+        {
+            "type": "bar",
+            "name": name,
+            "x": ticks[low:high].numpy(),
+            "y": p[order[low:high]].numpy(),
+            "hovertext": [names[i] for i in order[low:high].tolist()],
+            "marker": {"color": style.COLOURS[colour], "line": {"width": 0}},
+        }
+        for (name, low, high), colour in zip(groups, ("blue", "vermilion", "grey"), strict=True)
+    ]
+    wrong = 1 - p[label].item()
+    share = p[order[1 : 1 + near]].sum().item() / max(wrong, 1e-12)
+    known = "of truth" if nearness is not None else "by the teacher's own ranking"
+    return style.figure(
+        traces,
+        title=f"Softened at T = {temperature:.2f}",
+        x={"title": "classes, nearest to the true class first", "range": [-1, len(order)]},
+        y={"title": "probability", "type": "log", "range": [-5, 0.05], "exponentformat": "power"}
+        if log_axis
+        else {"title": "probability", "type": "linear", "range": [0, 1.02]},
+        bargap=0.1,
+        images=[style.picture(picture, x=1, y=1)],
+        caption=f"At T = {temperature:.2f} the true class ({names[label]}) keeps {p[label]:.1%}; "
+        f"of the {wrong:.1%} on wrong classes, {share:.0%} sits on the {near} nearest {known} "
+        f"(evenly spread it would be {near / (len(names) - 1):.0%}).",
+    )
+
+
+def similarity(
+    ours: Tensor, names: Sequence[str], temperature: float, truth: Tensor | None = None
+) -> go.Figure:
+    """The teacher's class similarity at T, beside the true one where it is known; [G, G] each.
+
+    Off-diagonal entries only, each matrix scaled to its own largest: how alike is what counts,
+    not how probable.
+    """
+    shown = {f"the teacher at T = {temperature:.2f}": ours, "the truth": truth}
+    parts: list[dict[str, Any]] = []
+    for title, matrix in shown.items():
+        if matrix is None:
+            continue
+        z = matrix.clone().float().fill_diagonal_(0)
+        z = (z / z.max().clamp_min(1e-12)).fill_diagonal_(torch.nan)
+        heat = style.heat(z=z.numpy(), x=list(names), y=list(names), zmin=0, zmax=1)
+        axis = {"showgrid": False, "showticklabels": len(names) <= 25, "tickfont": {"size": 10}}
+        rows = axis | {"autorange": "reversed", "showticklabels": len(names) <= 25 and not parts}
+        heat["showscale"] = False
+        parts.append({"traces": [heat], "title": title, "x": axis | {"tickangle": -60}, "y": rows})
+    said = "Where the truth is unknown there is nothing to compare with."
+    if truth is not None:
+        said = (
+            "Its ranking of wrong classes agrees with their true overlap with a rank correlation "
+            f"of {rank_agreement(ours, truth):.2f} (0 is chance, 1 is perfect)."
+        )
+    return style.panels(
+        parts,
+        title="Which classes are alike? (bright: alike; a row: one true class)",
+        height=480,
+        gap=0.04,
+        margin={"l": 120, "r": 20, "t": 80, "b": 110},
+        caption=f"The teacher's mean answers at T = {temperature:.2f}. {said}",
+    )
+
+
+def gradient_sizes(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float
+) -> go.Figure:
+    """Where the gradient goes as T moves, with and without T^2; logits [B, C], labels [B]."""
+    temperatures = torch.logspace(-0.3, 2, 24)
+    split = [_split(student, teacher, labels, t) for t in [*temperatures.tolist(), temperature]]
+    on_label, on_wrong, plain = torch.tensor(split).T
+    t = temperatures.numpy()
+    share = on_wrong.square() / (on_label.square() + on_wrong.square())
+    here = f"T = {temperature:.2f}"
+    size = [
+        style.line(0, x=t, y=on_label[:-1].numpy(), name="on the true class"),
+        style.line(1, x=t, y=on_wrong[:-1].numpy(), name="on the wrong classes"),
+        style.line(6, x=t, y=plain[:-1].numpy(), name="all of it, without T²"),
+        _dot(temperature, on_wrong[-1], here),
+    ]
+    parts = [
+        {
+            "traces": size,
+            "title": "gradient size per example (log)",
+            "x": LOG_T,
+            "y": {"title": "L2 norm", "type": "log", "exponentformat": "power"},
+        },
+        {
+            "traces": [
+                style.line(1, x=t, y=share[:-1].numpy(), name="share", showlegend=False),
+                _dot(temperature, share[-1], here),
+            ],
+            "title": "share that falls on wrong classes",
+            "x": LOG_T,
+            "y": {"title": "share of squared gradient", "range": [0, 1.02]},
+        },
+    ]
+    return style.panels(
+        parts,
+        title="What the student is told: right answer or dark knowledge?",
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"},
+        height=400,
+        margin={"l": 64, "r": 20, "t": 80, "b": 90},
+        caption=f"At T = {temperature:.2f}, {share[-1]:.0%} of the squared gradient falls on wrong "
+        f"classes; without the factor T² the gradient would be {temperature**2:.3g} times smaller.",
+    )
+
+
+def _split(
+    student: Tensor, teacher: Tensor, labels: Tensor, temperature: float
+) -> tuple[float, float, float]:
+    """Root mean square gradient on the label, on wrong classes, and in all without T^2."""
+    slope = gradient(student, teacher, temperature=temperature)
+    whole = slope.square().sum(1).mean()
+    on_label = slope.gather(1, labels[:, None]).square().mean()
+    parts = (on_label, whole - on_label, whole / temperature**4)
+    return tuple(part.sqrt().item() for part in parts)  # type: ignore[return-value]
+
+
+def _dot(x: float, y: Tensor, name: str) -> dict[str, Any]:
+    marker = {"size": 11, "color": style.COLOURS["black"], "symbol": "diamond"}
+    trace = {"type": "scatter", "mode": "markers", "x": [x], "y": [y.item()], "marker": marker}
+    return trace | {"name": name, "showlegend": False}
+
+
+def limit(student: Tensor, teacher: Tensor, temperature: float, points: int = 600) -> go.Figure:
+    """Each logit's gradient against (z - v) / C with centred logits; logits [B, C]."""
+    z, v = (x - x.mean(1, keepdim=True) for x in (student, teacher))
+    slope, line = gradient(student, teacher, temperature=temperature), (z - v) / z.shape[1]
+    error = ((slope - line).norm() / line.norm()).item()
+    reach = line.abs().max().item() * 1.05
+    some = torch.linspace(0, line.numel() - 1, min(points, line.numel())).long()
+    dots = {"type": "scatter", "mode": "markers", "x": line.flatten()[some].numpy()}
+    dots |= {"y": slope.flatten()[some].numpy(), "name": "one class of one example"}
+    dots |= {"marker": {"size": 5, "color": style.COLOURS["blue"], "opacity": 0.6}}
+    diagonal = style.line(1, x=[-reach, reach], y=[-reach, reach], name="gradient = (z - v) / C")
+    return style.figure(
+        [dots, diagonal],
+        title=f"High temperature is logit matching (T = {temperature:.2f})",
+        x={"title": "(z - v) / C, centred logits", "range": [-reach, reach]},
+        y={"title": "gradient of T² KL", "range": [-reach, reach]},
+        height=420,
+        caption=f"At T = {temperature:.2f} the gradient differs from (z - v) / C by {error:.1%} "
+        "of its length.",
+    )
+
+
+def comparison(
+    rows: Sequence[Mapping[str, Any]], names: Mapping[str, str], baseline: str
+) -> go.Figure:
+    """Test accuracy of recorded rows, and the paired difference to `baseline` with 95 % intervals.
+
+    rows: of a reference record (label, test_accuracy, difference); names: label -> what to print.
+    """
+    chosen = [row for row in rows if row["label"] in names][::-1]
+    ticks = [names[row["label"]] for row in chosen]
+    accuracy = [100 * row["test_accuracy"]["mean"] for row in chosen]
+    spread = [100 * row["test_accuracy"]["std"] for row in chosen]
+    gain = [100 * row["difference"]["mean"] for row in chosen]
+    up = [100 * (row["difference"]["high"] - row["difference"]["mean"]) for row in chosen]
+    look = {"type": "scatter", "mode": "markers", "y": ticks, "showlegend": False}
+    left = look | {"x": accuracy, "error_x": {"array": spread}, "marker": _marker("blue", "circle")}
+    right = look | {"x": gain, "error_x": {"array": up}, "marker": _marker("vermilion", "square")}
+    best = max(chosen, key=lambda row: row["test_accuracy"]["mean"])
+    n = best["test_accuracy"]["n"]
+    return style.panels(
+        [
+            {"traces": [left], "title": "test accuracy, mean ± std", "x": "%"},
+            {
+                "traces": [right],
+                "title": f"minus {names[baseline]}, same seeds",
+                "x": {"title": "points, 95 % interval", "zeroline": True, "zerolinewidth": 2},
+                "y": {"showticklabels": False},
+            },
+        ],
+        height=120 + 34 * len(chosen),
+        gap=0.05,
+        margin={"l": 250, "r": 20, "t": 50, "b": 52},
+        caption=f"Best of these: {names[best['label']]}, {accuracy[chosen.index(best)]:.1f} % "
+        f"(n = {n} seeds), {gain[chosen.index(best)]:+.1f} points against {names[baseline]}.",
+    )
+
+
+def _marker(colour: str, symbol: str) -> dict[str, Any]:
+    return {"color": style.COLOURS[colour], "symbol": symbol, "size": 10}
+
+
+def surface(
+    rows: Sequence[Mapping[str, Any]], yours: Mapping[str, float] | None = None
+) -> go.Figure:
+    """Measured accuracy over temperature and alpha; `yours` (temperature, alpha) is marked.
+
+    rows: those of a reference record with a temperature and an alpha, each setting once.
+    """
+    temperatures = sorted({row["temperature"] for row in rows})
+    alphas = sorted({row["alpha"] for row in rows})
+    cell = {(row["alpha"], row["temperature"]): row["test_accuracy"] for row in rows}
+    z = [[100 * cell[a, t]["mean"] for t in temperatures] for a in alphas]
+    text = [
+        [f"{100 * cell[a, t]['mean']:.1f} ± {100 * cell[a, t]['std']:.1f}" for t in temperatures]
+        for a in alphas
+    ]
+    heat = style.heat(z=z, x=[f"{t:g}" for t in temperatures], y=[f"{a:g}" for a in alphas])
+    heat |= {"text": text, "texttemplate": "%{text}", "colorbar": {"title": {"text": "%"}}}
+    best = max(rows, key=lambda row: row["test_accuracy"]["mean"])
+    traces, mark = [heat], ""
+    if yours:
+        near_t = min(temperatures, key=lambda t: abs(t / yours["temperature"] - 1))
+        near_a = min(alphas, key=lambda a: abs(a - yours["alpha"]))
+        dot = {"type": "scatter", "mode": "markers", "x": [f"{near_t:g}"], "y": [f"{near_a:g}"]}
+        ring = {"size": 46, "symbol": "square-open", "color": style.COLOURS["vermilion"]}
+        traces.append(dot | {"marker": ring | {"line": {"width": 4}}, "name": "nearest to yours"})
+        mark = f" Nearest to your run: {100 * cell[near_a, near_t]['mean']:.1f} %."
+    return style.figure(
+        traces,
+        title="Measured: test accuracy (%), mean ± std over seeds",
+        x={"title": "temperature T", "type": "category"},
+        y={"title": "alpha (weight of the teacher)", "type": "category"},
+        height=80 + 70 * len(alphas),
+        caption=f"Best measured setting: T = {best['temperature']:g}, alpha = {best['alpha']:g}, "
+        f"{100 * best['test_accuracy']['mean']:.1f} %.{mark}",
+    )
+
+
+def reduction_bug(alpha: float, classes: int) -> go.Figure:
+    """The teacher's share of the loss's weight, meant and with reduction="mean"."""
+    shares = [alpha, (alpha / classes) / (alpha / classes + 1 - alpha)]
+    bars = style.bars(0, x=["batchmean", "mean"], y=shares, showlegend=False)
+    bars |= {"text": [f"{share:.1%}" for share in shares], "textposition": "outside"}
+    return style.figure(
+        [bars],
+        title=f"The teacher's share at alpha = {alpha:.2f}, C = {classes}",
+        x="reduction of the KL",
+        y={"title": "share of weight", "range": [0, 1.15]},
+        caption=f"You asked for {shares[0]:.0%} teacher; with reduction='mean' and {classes} "
+        f"classes the loss is {shares[1]:.1%} teacher.",
+    )

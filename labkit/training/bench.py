@@ -1,0 +1,96 @@
+"""Speed, measured in one run on one machine: what ours costs beside the plain way."""
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit import data, models
+from labkit.training.device import autocast, pick_device, pick_precision
+from labkit.training.records import versions
+
+NETWORKS = ("convnet", "resnet8", "resnet20", "resnet8x4")
+
+
+def bench(*, rounds: int = 5, images: int = 2000) -> dict[str, Any]:
+    """Rendering, import and training-step times; medians over `rounds`, taken in turn."""
+    device = pick_device()
+    return {
+        "versions": versions(device),
+        "render_ms_per_image": _render(rounds, images),
+        "import_seconds": _imports(rounds),
+        "train_step": {name: _steps(name, rounds, device) for name in NETWORKS},
+    }
+
+
+def _render(rounds: int, images: int) -> float:
+    data.motif.render(200)
+    return round(
+        statistics.median(_seconds(lambda: data.motif.render(images)) for _ in range(rounds))
+        / images
+        * 1000,
+        4,
+    )
+
+
+def _imports(rounds: int) -> dict[str, float]:
+    """Seconds of a fresh interpreter: torch alone, then what labkit and its rooms add."""
+    lines = {
+        "torch": "import torch",
+        "labkit": "import torch, labkit",
+        "rooms": "import torch; from labkit import data, evaluation, losses, models, training",
+    }
+
+    def once(line: str) -> float:
+        return _seconds(lambda: subprocess.run([sys.executable, "-c", line], check=True))
+
+    times = {name: [once(line) for _ in range(rounds)] for name, line in lines.items()}
+    middle = {name: statistics.median(values) for name, values in times.items()}
+    base = middle.pop("torch")
+    return {"torch": round(base, 2)} | {k: round(v - base, 2) for k, v in middle.items()}
+
+
+def _steps(name: str, rounds: int, device: torch.device) -> dict[str, Any]:
+    """Images/s of the plain loop (fp32, NCHW) and of ours, alternating, batch 128."""
+    plain, ours = models.build(name, 100).to(device), models.build(name, 100).to(device)
+    ours = ours.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    precision = pick_precision(ours, device)
+    pictures = torch.randn(128, 3, 32, 32, device=device)
+    last = pictures.contiguous(memory_format=torch.channels_last)
+    steps = {"plain": _step(plain, pictures, "fp32"), "ours": _step(ours, last, precision)}
+    rates: dict[str, list[float]] = {"plain": [], "ours": []}
+    for _ in range(rounds + 1):  # the first round warms up
+        for kind, step in steps.items():
+            rates[kind].append(4 * 128 / _seconds(lambda step=step: [step() for _ in range(4)]))
+    middle = {kind: statistics.median(values[1:]) for kind, values in rates.items()}
+    ratios = [o / p for o, p in zip(rates["ours"][1:], rates["plain"][1:], strict=True)]
+    rounded = {f"{kind}_images_per_second": round(value) for kind, value in middle.items()}
+    return {"precision": precision, **rounded, "ratio": round(statistics.median(ratios), 2)}
+
+
+def _step(model: nn.Module, images: Tensor, precision: str) -> Callable[[], None]:
+    labels = torch.arange(len(images), device=images.device) % 100
+    optimiser = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, nesterov=True)
+
+    def step() -> None:
+        with autocast(images.device, precision):
+            logits = model(images).logits
+        loss = F.cross_entropy(logits.float(), labels)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        loss.item()
+
+    return step
+
+
+def _seconds(work: Callable[[], Any]) -> float:
+    before = time.perf_counter()
+    work()
+    return time.perf_counter() - before

@@ -1,0 +1,24 @@
+"""Sliders onto figures, and a panel that trains while you watch."""
+
+from labkit.widgets.controls import alpha, choice, negatives, slider, switch, temperature
+from labkit.widgets.explore import ExplorePanel, explore
+from labkit.widgets.live import live, update
+from labkit.widgets.panel import Panel
+from labkit.widgets.show import show
+from labkit.widgets.training import TrainingPanel
+
+__all__ = [
+    "ExplorePanel",
+    "Panel",
+    "TrainingPanel",
+    "alpha",
+    "choice",
+    "explore",
+    "live",
+    "negatives",
+    "show",
+    "slider",
+    "switch",
+    "temperature",
+    "update",
+]

@@ -1,0 +1,116 @@
+// A plotly figure widget that takes plotly's script from the one copy the page holds, gets each
+// update in one message, and reports nothing back about how it drew it.
+
+async function find(manager, id) {
+  for (let i = 0; i < 500; i++) {
+    try { return await manager.get_model(id); } catch { /* not made yet */ }
+    await new Promise((next) => setTimeout(next, 20));
+  }
+  throw new Error("labkit: plotly's script did not arrive; run the cell again");
+}
+
+async function load(model) {
+  const holder = await find(model.widget_manager, model.get("_script"));
+  const blob = new Blob([holder.get("value")], { type: "text/javascript" });
+  return (await import(URL.createObjectURL(blob))).default;
+}
+
+// Arrays travel beside the message: {buffer: number, dtype, shape} stands for each.
+function restore(value, buffers) {
+  if (Array.isArray(value)) return value.map((item) => restore(item, buffers));
+  if (value === null || typeof value !== "object") return value;
+  if (!("buffer" in value && "dtype" in value)) {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, restore(v, buffers)]));
+  }
+  const { buffer, byteOffset, byteLength } = buffers[value.buffer];
+  const rows = value.shape.length === 2 ? value.shape[0] : 1;
+  const size = byteLength / rows;
+  const row = (i) => ({
+    dtype: value.dtype,
+    shape: value.shape.slice(-1),
+    buffer: new DataView(buffer.slice(byteOffset + i * size, byteOffset + (i + 1) * size)),
+  });
+  return value.shape.length === 2 ? Array.from({ length: rows }, (_, i) => row(i)) : row(0);
+}
+
+// plotly's widget sees this in place of the model: an update arrives as a custom message, and
+// reports of what was drawn ("...Delta(s)", a round trip an update) are dropped.
+function oneWay(model, ready) {
+  const listeners = new Set();
+  const views = new Set(); // the elements that show this figure
+  const queue = [];
+  let held = {}; // the message being delivered, as if it were a trait
+  let waiting = true; // until plotly is there
+  const deliver = (name, value) => {
+    held = { [name]: value };
+    for (const [event, react] of [...listeners]) if (event === `change:${name}`) react();
+    held = {};
+  };
+  const next = () => {
+    waiting = queue.length > 0;
+    if (!waiting) return;
+    draw(queue.shift(), deliver, views, model.get("_widget_layout"));
+    setTimeout(next, 0); // plotly takes one quick update a turn
+  };
+  model.on("msg:custom", (message, buffers) => {
+    if (!message.update) return;
+    queue.push(restore(message.update, buffers));
+    if (!waiting) next();
+  });
+  ready.then(next);
+  return {
+    get: (name) => held[name] ?? model.get(name),
+    set: (name, value) => { if (!/Deltas?$/.test(name)) model.set(name, value); },
+    save_changes: () => model.save_changes(),
+    on: (name, react) => { listeners.add([name, react]); model.on(name, react); },
+    listeners,
+    views,
+    forget: (entry) => { listeners.delete(entry); model.off(...entry); },
+  };
+}
+
+// Where only data of bars and lines on fixed axes moved, a transition of no length redraws the
+// traces alone: a third of the time of a full update, which draws the axes again. A new title is
+// written into its element: the widget's relayout would draw everything again.
+function draw(update, deliver, views, layout) {
+  if (!update.quick || document.hidden) return deliver("_py2js_update", update);
+  const style_data = update.style_traces.map((_, i) =>
+    Object.fromEntries(Object.entries(update.style_data)
+      .map(([name, values]) => [name, values[i]]).filter(([, value]) => value !== "_undefined_")));
+  const { style_traces, layout_data } = update;
+  deliver("_py2js_animate", { style_data, style_traces, layout_data: {}, animation_opts: AT_ONCE });
+  const title = layout_data["title.text"];
+  if (title === undefined) return;
+  layout.title.text = title;
+  for (const view of views) {
+    view.layout.title.text = title;
+    view.querySelector(".gtitle").textContent = title;
+  }
+}
+
+const AT_ONCE = {
+  mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false },
+};
+
+// `initialize` does not wait for the script: anywidget gives a model two seconds, then gives up.
+export default () => {
+  let link, ready;
+  return {
+    initialize({ model }) {
+      ready = (globalThis[model.get("_key")] ??= load(model)).then(async (factory) => {
+        const figure = factory();
+        await figure.initialize({ model: link });
+        return figure;
+      });
+      link = oneWay(model, ready);
+    },
+    async render({ el }) {
+      const figure = await ready;
+      const before = new Set(link.listeners);
+      const remove = await figure.render({ model: link, el });
+      link.views.add(el);
+      const own = [...link.listeners].filter((entry) => !before.has(entry));
+      return () => { own.forEach(link.forget); link.views.delete(el); remove?.(); };
+    },
+  };
+};

@@ -1,0 +1,498 @@
+# %% [markdown]
+# # Lab 01 - Dark knowledge
+#
+# {{colab_badge}}
+#
+# **Paper.** G. Hinton, O. Vinyals, J. Dean, *Distilling the Knowledge in a Neural Network* (2015).
+#
+# **Claim.** A small network learns more from a large network's softened answers than from the
+# labels, because the answer's *wrong* classes say which classes resemble each other.
+#
+# | budget | time on {{record:times.cores}} CPU cores | what you get |
+# |---|---|---|
+# | `smoke` | {{record:times.lab01.smoke|.0f}} s | everything runs; its accuracies mean nothing yet |
+# | `lecture` | {{record:times.lab01.lecture|.0f}} s | the effect itself, one seed |
+# | `paper` | a GPU; not timed yet | the recipe of the benchmarks: more images, more epochs |
+#
+# **Afterwards you can** write the distillation loss and its gradient from memory, say what the
+# temperature does to both, recognise the most common bug in public code, and design the control
+# experiments that tell dark knowledge from mere softness.
+
+# %% [markdown]
+# ## 1. Set-up
+#
+# Three numbers steer this lab. Change them here and *Run All*, or drag them later.
+
+# %% tags=["bootstrap"]
+
+# %% tags=["parameters"]
+DATASET = "motif100"  # or "folder:PATH", a folder with one sub-folder of images per class
+BUDGET = "smoke"  # "smoke", "lecture" or "paper"
+TEMPERATURE = 4.0  # T > 0: 1 leaves the teacher's answer as it is, larger softens it
+ALPHA = 0.9  # 0..1: the teacher's weight; the labels get 1 - ALPHA
+SEED = 0
+DEVICE = "auto"  # "auto", "cpu", "cuda" or "mps"
+DRIVER = "auto"  # how the training panel runs: "auto", "thread", "tick" or "blocking"
+
+# %%
+import torch
+import torch.nn.functional as F
+
+from labkit import data, evaluation, exercises, figures, losses, models, training, widgets
+
+STUDENT = "convnet"
+budget = training.budget(BUDGET)
+device = training.pick_device(DEVICE)
+dataset = data.load(DATASET, train=budget.train, val=budget.val, test=budget.test)
+names = dataset.class_names
+
+# %% [markdown]
+# Motif-100 draws itself: 20 shapes in 5 textures make 100 classes, on noisy backgrounds with
+# distractors. Because we draw it, we know how alike two classes truly are, which no photograph
+# tells. A teacher for it ships with the lab; for your own images one is trained now.
+
+# %%
+if dataset.name == "motif100":
+    teacher = models.load_teacher("resnet20")
+    truth = data.motif.class_overlap()  # [C, C] how alike two classes are, 1 = the same
+else:
+    teacher = training.teach("resnet20", dataset, epochs=2 * budget.epochs, device=device)
+    truth = None  # nobody knows
+
+teacher_logits = evaluation.predict(teacher, dataset, "val")  # [N, C]
+labels = dataset.val.labels
+print(f"{dataset.classes} classes; teacher right on {evaluation.accuracy(teacher_logits, labels):.0%}")
+
+# %% [markdown]
+# ## 2. A puzzle
+#
+# Here is the teacher's answer for one image. Nearly all of its probability sits on one class;
+# the wrong classes share next to nothing.
+
+# %%
+widgets.show(
+    figures.kd.puzzle(teacher_logits[0], names, int(labels[0]), dataset.val.images[0]),
+    name="puzzle",
+)
+
+# %% [markdown]
+# Yet when we train a small student on *nothing but* such answers - it never sees a label - it
+# reaches {{record:lab01.by_label.kd-only.test_accuracy.mean|.1%}} ± {{record:lab01.by_label.kd-only.test_accuracy.std|.1%}}
+# on the test set. The same student trained on the true labels, same batches, same crops, reaches
+# {{record:lab01.by_label.cross-entropy.test_accuracy.mean|.1%}} ± {{record:lab01.by_label.cross-entropy.test_accuracy.std|.1%}}
+# ({{record:lab01.by_label.kd-only.test_accuracy.n}} seeds each).
+#
+# The teacher makes mistakes and the labels do not. **How can a worse answer be a better lesson?**
+# Note down your guess before you go on.
+
+# %% [markdown]
+# ## 3. The idea you can drag
+#
+# A network ends in one number per class, the *logits* $v_i$. A softmax turns them into
+# probabilities, and a **temperature** $T$ divides them first:
+#
+# $$p_i = \frac{\exp(v_i / T)}{\sum_j \exp(v_j / T)}$$
+#
+# **Predict:** as $T$ grows from 1 to 10, what happens to the tallest bar? Do all wrong classes
+# grow alike? **Then drag**, and try a few images. Classes are ordered by how much they *truly*
+# resemble the image's own class; the teacher was never told that order.
+
+# %%
+def soften(image, temperature, axis):
+    label = int(labels[image])
+    return figures.kd.softened(
+        teacher_logits[image],
+        names,
+        label,
+        temperature,
+        nearness=None if truth is None else truth[label],
+        log_axis=axis == "log",
+        picture=dataset.val.images[image],
+    )
+
+
+widgets.explore(
+    soften,
+    name="soften",
+    temperature=widgets.temperature(TEMPERATURE),
+    image=widgets.slider("image", 0, 0, 49, 1),
+    axis=widgets.choice("probability axis", "linear", ["linear", "log"]),
+)
+
+# %% [markdown]
+# **Explain.** The softmax turns *differences* of logits into *ratios* of probabilities, and
+# dividing by $T$ takes the $T$-th root of every ratio: small probabilities rise most, in the
+# order the logits already had. Nothing new is put in; what was too small to see becomes
+# readable. That is the *dark knowledge*: a striped disc is more like a striped ellipse than
+# like a dotted arrow. On the log axis you can see that it was there at $T = 1$ as well.
+#
+# Is the teacher's idea of likeness any good? Average its softened answers over all images of
+# each shape, and compare with how much the shapes truly overlap:
+
+# %%
+def alike(temperature):
+    p = evaluation.class_similarity(teacher_logits, labels, temperature=temperature)  # [C, C]
+    if truth is None:
+        return figures.kd.similarity(p, names, temperature)
+    by_shape = evaluation.group_similarity(p, dataset.coarse)  # [20, 20]
+    return figures.kd.similarity(
+        by_shape, dataset.coarse_names, temperature, truth=data.motif.shape_overlap()
+    )
+
+
+widgets.explore(alike, name="alike", temperature=widgets.temperature(TEMPERATURE))
+
+# %% [markdown]
+# The sentence below the figure gives the agreement as a rank correlation. Find the temperature
+# where it is highest. Very high temperatures keep the ranking of the *logits*, so it does not
+# fall to chance: only the contrast fades.
+
+# %% [markdown]
+# ## 4. The equation, executed
+#
+# The student's logits $z_i$ are softened by the same $T$ into $q_i$. Distillation asks for
+# $q \approx p$ by their Kullback-Leibler divergence, times $T^2$:
+#
+# $$L = T^2 \cdot \frac{1}{B} \sum_{b=1}^{B} \sum_{i=1}^{C} p_{bi} \log \frac{p_{bi}}{q_{bi}}$$
+#
+# with $B$ examples in the batch and $C$ classes. On three classes you can check every number:
+
+# %% tags=["nbval-check-output"]
+v = torch.tensor([[5.0, 3.0, -1.0]])  # [B, C] the teacher: disc, ellipse, star
+z = torch.tensor([[2.0, 0.0, 1.0]])  # [B, C] the student
+for T in (1.0, TEMPERATURE):
+    p = (v / T).softmax(dim=1)  # [B, C]
+    q = (z / T).softmax(dim=1)  # [B, C]
+    loss = T**2 * (p * (p / q).log()).sum(dim=1).mean()
+    print(f"T = {T:g}: teacher {p[0].numpy().round(3)}, student {q[0].numpy().round(3)}, L = {loss:.4f}")
+
+# %% [markdown]
+# `labkit.losses.kd` computes the same from log-softmax, which stays accurate when a probability
+# underflows. The two must agree:
+
+# %% tags=["nbval-check-output"]
+torch.testing.assert_close(losses.kd(z, v, temperature=T), loss)
+print(f"losses.kd agrees: {losses.kd(z, v, temperature=T):.4f} nats")
+
+# %% [markdown]
+# ### What the student is told
+#
+# Gradient descent does not see the loss, only its gradient. For one example it is
+#
+# $$\frac{\partial L}{\partial z_i} = T\,(q_i - p_i)$$
+#
+# You will derive it in exercise 2. The figure follows it over $T$ for an untrained student and
+# splits it into the part on the true class ("be right") and the part on the wrong classes ("and
+# this is what it resembles"). **Predict** which part wins at high $T$, then drag.
+
+# %%
+student = models.build(STUDENT, dataset.classes, seed=SEED)
+student_logits = evaluation.predict(student, dataset, "val")
+
+
+def gradient(temperature):
+    return figures.kd.gradient_sizes(student_logits, teacher_logits, labels, temperature)
+
+
+widgets.explore(gradient, name="gradient", temperature=widgets.temperature(TEMPERATURE))
+
+# %% [markdown]
+# The black curve shows **why the factor $T^2$ is there**: without it the gradient falls off as
+# $1/T^2$, so turning the temperature would silently turn the teacher's weight down too. (The
+# paper says so in a remark; many programs forget it.)
+#
+# ### The limit of high temperature
+#
+# When $T$ is large, $\exp(v/T) \approx 1 + v/T$, and for logits with mean 0 the gradient becomes
+# $(z_i - v_i)/C$: the student simply matches logits. Drag $T$ and watch the cloud fall onto the line.
+
+# %%
+def match(temperature):
+    return figures.kd.limit(student_logits, teacher_logits, temperature)
+
+
+widgets.explore(match, name="limit", temperature=widgets.temperature(TEMPERATURE, high=256.0))
+
+# %% tags=["nbval-check-output"]
+draw = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
+z, v = torch.randn(200, 10, **draw), torch.randn(200, 10, **draw)
+z, v = z - z.mean(1, keepdim=True), v - v.mean(1, keepdim=True)
+for T in (1, 4, 20, 100):
+    slope = evaluation.gradient(z, v, temperature=T)  # [B, C]
+    error = (slope - (z - v) / 10).norm() / ((z - v) / 10).norm()
+    print(f"T = {T:3}: relative distance from (z - v) / C = {error:.3f}")
+
+# %% [markdown]
+# ## 5. Train it
+#
+# A *method* is a function from two networks' answers to named loss terms. This one is the whole
+# of distillation:
+
+# %%
+def distil(student, teacher, batch, knobs):
+    alpha, T = knobs["alpha"], knobs["temperature"]
+    return {
+        "labels": (1 - alpha) * F.cross_entropy(student.logits, batch.labels),
+        "teacher": alpha * losses.kd(student.logits, teacher.logits, temperature=T),
+    }
+
+
+def begin(control, data=dataset, budget=budget):
+    student = models.build(STUDENT, data.classes, seed=SEED)
+    return training.fit(
+        student, distil, data, teacher=teacher, epochs=budget.epochs, batch_size=budget.batch_size,
+        learning_rate=0.1, seed=SEED, control=control, device=device,
+    )  # fmt: skip
+
+# %% [markdown]
+# With $\alpha = 0$ this is ordinary training on labels. Both runs start from the same weights
+# and see the same batches and the same crops, so any difference comes from the teacher.
+
+# %%
+yours = {}
+for name, alpha in (("labels only", 0.0), ("with the teacher", ALPHA)):
+    control = training.Control(temperature=TEMPERATURE, alpha=alpha)
+    yours[name] = training.run(begin(control), name=name)
+    print(f"{name}: test accuracy {yours[name]['result']['test_accuracy']:.1%}, {yours[name]['seconds']} s")
+
+# %% [markdown]
+# ### Live
+#
+# The same call, now in your hands, at the `lecture` budget or more. Start it, move the sliders
+# while it trains (each move is marked on the curve), stop, resume, start again with other
+# settings and compare. Begin with alpha 0, then 0.9.
+
+# %%
+live = training.budget("lecture" if BUDGET == "smoke" else BUDGET)
+live_data = data.load(DATASET, train=live.train, val=live.val, test=live.test)
+
+panel = widgets.TrainingPanel(
+    "distil",
+    lambda control: begin(control, live_data, live),
+    knobs={"temperature": widgets.temperature(TEMPERATURE), "alpha": widgets.alpha(ALPHA)},
+    driver=DRIVER,
+)
+panel
+
+# %% [markdown]
+# Two things to try: move T while it runs, and watch the *loss* jump while the accuracy takes no
+# notice (the loss is measured in other units now); set alpha to 1 and see a student learn that
+# is never told a label.
+
+# %% [markdown]
+# ## 6. Is it really the dark knowledge?
+#
+# KD changes several things at once: targets are softer, they are less certain on hard images,
+# *and* they carry class similarity. Each control below takes one explanation away:
+#
+# - **shuffled teacher**: each target keeps its confidence, but which wrong class gets which
+#   probability is random. If likeness matters, this should lose.
+# - **label smoothing** with the same entropy as the teacher's targets: soft, but knows nothing.
+# - **labels, tuned and trained longer**: perhaps plain cross-entropy was only badly tuned.
+
+# %%
+record = training.reference("lab01")
+compared = {
+    "kd": "distillation (T = 4, alpha = 0.9)",
+    "kd-only": "distillation, no labels at all",
+    "shuffled": "control: shuffled teacher",
+    "smoothing": "control: smoothed labels",
+    "cross-entropy": "labels only",
+    "cross-entropy-long": "labels only, tuned, 4 times as long",
+}
+widgets.show(
+    figures.kd.comparison(record["rows"], compared, baseline="cross-entropy"), name="controls"
+)
+
+# %% [markdown]
+# CONTROLS_PROSE
+
+# %% [markdown]
+# ## 7. What the paper reports, what we measured, what you got
+#
+# Hinton et al. report speech and MNIST; their numbers were not available to us. The nearest
+# published figures are the CIFAR-100 benchmark's (RepDistiller, README): other images, other networks,
+# 240 epochs. They are **not comparable** with ours except in kind.
+
+# %%
+def percent(summary):
+    return f"{100 * summary['mean']:5.1f} ± {100 * summary['std']:.1f}"
+
+
+measured = record["by_label"]
+print(f"{'':18}{'published*':>14}{'measured**':>16}{'you, ' + BUDGET:>16}")
+for name, label, published in (
+    ("labels only", "cross-entropy", "69.06"),
+    ("with the teacher", "kd", "70.66"),
+):
+    own = 100 * yours[name]["result"]["test_accuracy"]
+    print(f"{name:18}{published:>14}{percent(measured[label]['test_accuracy']):>16}{own:>16.1f}")
+print("*  CIFAR-100, resnet56 to resnet20, mean of the last epoch")
+print(f"** Motif-100, resnet20 to {STUDENT}, {measured['kd']['test_accuracy']['n']} seeds, lecture budget")
+
+# %% [markdown]
+# ## 8. Turn the knobs
+#
+# Every cell is a setting that was really trained, {{record:lab01.grid.seeds}} seeds each; the frame is the one
+# nearest to your parameters. Ask of it: does a wrong T cost more than a wrong alpha?
+
+# %%
+grid = [row for row in record["rows"] if row["label"] == "grid"]
+widgets.show(
+    figures.kd.surface(grid, yours={"temperature": TEMPERATURE, "alpha": ALPHA}), name="surface"
+)
+
+# %% [markdown]
+# SURFACE_PROSE
+
+# %% [markdown]
+# ## 9. Where it breaks
+#
+# The most common bug in public distillation code is one word. `reduction="mean"` averages over
+# the batch *and the classes*, so the loss is too small by exactly $C$:
+
+# %% tags=["nbval-check-output"]
+C = 100
+z, v = torch.randn(8, C, **draw), torch.randn(8, C, **draw)
+p, q = (v / 4).softmax(1), (z / 4).softmax(1)
+summed = (p * (p / q).log()).sum() / len(z)  # "batchmean"
+averaged = (p * (p / q).log()).mean()  # "mean"
+print(f"batchmean / mean = {summed / averaged:.6f}")
+
+# %% [markdown]
+# No error, no warning sign in the curve: the student still trains, now almost entirely on the
+# labels. With alpha at {{record:lab01.by_label.kd.alpha}} the bug reached {{record:lab01.by_label.mean-bug.test_accuracy.mean|.1%}} where
+# the correct loss reached {{record:lab01.by_label.kd.test_accuracy.mean|.1%}} and labels alone
+# {{record:lab01.by_label.cross-entropy.test_accuracy.mean|.1%}}. A result like "KD does not help" may be this bug.
+# The slider shows the teacher's true share of the loss's weight for a given C:
+
+# %%
+def share(alpha, classes):
+    return figures.kd.reduction_bug(alpha, classes)
+
+
+widgets.explore(
+    share,
+    name="bug",
+    alpha=widgets.alpha(ALPHA),
+    classes=widgets.negatives(128, 1024, label="classes C"),
+)
+
+# %% [markdown]
+# ## 10. Your turn
+#
+# Replace the `raise` line, run the cell, then run its check. The checks compute the usual wrong
+# answers too, so they can often name what went wrong.
+#
+# ### Exercise 1 - the loss
+#
+# Given logits `z` (student) and `v` (teacher), both [B, C], return $T^2\,\mathrm{KL}(p\,\|\,q)$,
+# averaged over the batch.
+
+# %% tags=["exercise"]
+def my_kd(z, v, T):
+    # BEGIN SOLUTION
+    log_q = F.log_softmax(z / T, dim=1)  # [B, C]
+    log_p = F.log_softmax(v / T, dim=1)  # [B, C]
+    return T**2 * F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
+    # END SOLUTION
+
+# %% tags=["check", "nbval-check-output"]
+exercises.lab01.kd.check(my_kd)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `F.kl_div(input, target)` wants the *student's log-probabilities* first and, with
+# `log_target=True`, the teacher's log-probabilities second. What does its `reduction` divide by?
+#
+# </details>
+#
+# ### Exercise 2 - the gradient
+#
+# Return $\partial L / \partial z$, [B, C], for the loss of exercise 1, without autograd.
+
+# %% tags=["exercise"]
+def my_gradient(z, v, T):
+    # BEGIN SOLUTION
+    q = (z / T).softmax(dim=1)  # [B, C]
+    p = (v / T).softmax(dim=1)  # [B, C]
+    return T * (q - p) / len(z)
+    # END SOLUTION
+
+# %% tags=["check", "nbval-check-output"]
+exercises.lab01.gradient.check(my_gradient)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The gradient of cross-entropy with respect to its logits is $q - p$. Here the logits are
+# $z / T$: the chain rule brings one $1/T$. And the loss is an average over $B$ examples.
+#
+# </details>
+#
+# ### Exercise 3 - the limit of high temperature
+#
+# Return the value that $L$ tends to as $T \to \infty$ (a scalar; `T` is passed but not needed).
+
+# %% tags=["exercise"]
+def my_limit(z, v, T):
+    # BEGIN SOLUTION
+    z = z - z.mean(dim=1, keepdim=True)
+    v = v - v.mean(dim=1, keepdim=True)
+    return ((z - v) ** 2).sum(dim=1).mean() / (2 * z.shape[1])
+    # END SOLUTION
+
+# %% tags=["check", "nbval-check-output"]
+exercises.lab01.limit.check(my_limit)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Integrate the gradient $(z_i - v_i)/C$. Why must the logits be centred first? Add a constant to all
+# logits of one example: what happens to its probabilities?
+#
+# </details>
+#
+# ### Exercise 4 - dark knowledge alone
+#
+# Return the teacher's softened probabilities of the *wrong* classes given that the true class is
+# out: [B, C], 0 at the label, each row summing to 1.
+
+# %% tags=["exercise"]
+def my_dark(v, labels, T):
+    # BEGIN SOLUTION
+    p = (v / T).softmax(dim=1)  # [B, C]
+    p = p.scatter(1, labels[:, None], 0.0)
+    return p / p.sum(dim=1, keepdim=True)
+    # END SOLUTION
+
+# %% tags=["check", "nbval-check-output"]
+exercises.lab01.dark.check(my_dark)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `p.scatter(1, labels[:, None], 0.0)` writes 0 at each row's label. What is left no longer sums to 1.
+#
+# </details>
+
+# %% [markdown]
+# ## 11. Recap
+#
+# - A teacher's small probabilities rank the wrong classes by likeness; the temperature makes
+#   them readable, $T^2$ keeps their weight when you turn it.
+# - The gradient per example is $T(q - p)$; at high $T$ it tends to logit matching, $(z - v)/C$.
+# - `reduction="batchmean"`, always. A control that keeps the softness but shuffles the classes
+#   tells dark knowledge from regularisation.
+#
+# **Words.** *Logit*: a class's score before the softmax. *Temperature T*: what the logits are
+# divided by. *Dark knowledge*: the information in the probabilities of wrong classes. *Teacher,
+# student*: the network that is imitated, and the one that learns. *alpha*: the teacher's weight.
+#
+# **Next.** Distillation compares the two networks image by image. The later labs *contrast*
+# images with each other.
+#
+# **References.** G. Hinton, O. Vinyals, J. Dean (2015), *Distilling the Knowledge in a Neural
+# Network*. Y. Tian, D. Krishnan, P. Isola (2020), *Contrastive Representation Distillation*,
+# and its code base RepDistiller, the source of the published column.

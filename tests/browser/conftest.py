@@ -1,0 +1,233 @@
+"""A real JupyterLab in a real browser: server, Chromium and the steps that worked.
+
+Skipped, with the reason, where Chromium or Playwright is missing; with LABKIT_REQUIRE_BROWSER=1
+that is a failure. LABKIT_SCREENSHOTS=DIR keeps pictures, LABKIT_BENCH_OUT=FILE the numbers.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CHROMIUM_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+QUIET = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
+
+
+def unavailable(reason: str) -> None:
+    """Skip, or fail where a browser is required."""
+    if os.environ.get("LABKIT_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"LABKIT_REQUIRE_BROWSER=1, but {reason}")
+    pytest.skip(reason)
+
+
+class Server:
+    """A JupyterLab server of its own: own port, own token, own configuration, own folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.root.mkdir()
+        self.token = secrets.token_hex(8)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.log = folder / "server.log"
+        settings = folder / "settings"
+        settings.mkdir()
+        (settings / "overrides.json").write_text(json.dumps(QUIET))
+        self.process = self._start(folder, settings)
+        self._wait()
+
+    def _start(self, folder: Path, settings: Path) -> subprocess.Popen:
+        env = os.environ | {
+            f"JUPYTER_{kind}_DIR": str(folder / kind) for kind in ("CONFIG", "DATA", "RUNTIME")
+        }
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), env.get("PYTHONPATH")]))
+        env.pop("PYTEST_CURRENT_TEST", None)  # a kernel started here is no pytest
+        command = [
+            *(sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1"),
+            *(f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", "--allow-root"),
+            *(f"--IdentityProvider.token={self.token}", "--ServerApp.open_browser=False"),
+            *(f"--ServerApp.root_dir={self.root}", f"--LabApp.app_settings_dir={settings}"),
+            "--LabApp.news_url=None",
+        ]
+        output = self.log.open("w")
+        return subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
+
+    def _wait(self) -> None:
+        for _ in range(300):
+            if self.process.poll() is not None:
+                break
+            try:
+                self.get("api/status")
+                return
+            except OSError:
+                time.sleep(0.2)
+        self.close()
+        raise RuntimeError(f"JupyterLab did not start:\n{self.log.read_text()[-3000:]}")
+
+    def get(self, path: str) -> object:
+        """The JSON answer of the server's own interface."""
+        url = f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+
+    def url(self, notebook: str) -> str:
+        return f"http://127.0.0.1:{self.port}/lab/tree/{notebook}?token={self.token}&reset"
+
+    def idle(self, notebook: str) -> bool:
+        """Whether the notebook has a kernel that is connected and idle."""
+        sessions = self.get("api/sessions")
+        return any(
+            s["path"] == notebook and s["kernel"]["execution_state"] == "idle" for s in sessions
+        )
+
+    def close(self) -> None:
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+
+
+class Page:
+    """A notebook open in the browser, and what a person does with it."""
+
+    def __init__(self, page, server: Server, notebook: str) -> None:
+        self.page, self.server, self.notebook = page, server, notebook
+        self.bytes = 0
+        self.errors: list[str] = []
+        self.outside: list[str] = []
+        page.on("websocket", self._count)
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("request", self._request)
+
+    def _count(self, websocket) -> None:
+        def add(payload) -> None:
+            self.bytes += len(payload if isinstance(payload, bytes) else payload.encode())
+
+        websocket.on("framereceived", add)
+        websocket.on("framesent", add)
+
+    def _console(self, message) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
+
+    def _request(self, request) -> None:
+        if request.url.split(":")[0] in ("http", "https", "ws", "wss"):
+            host = request.url.split("/")[2].split(":")[0]
+            if host not in ("127.0.0.1", "localhost"):
+                self.outside.append(request.url)
+
+    def open(self) -> None:
+        """Show the notebook and wait for a kernel that is idle (a Run All before that is lost)."""
+        self.page.goto(self.server.url(self.notebook))
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=30_000)
+        self.until(lambda: self.server.idle(self.notebook), 30)
+
+    def run_all(self, timeout: float = 60) -> float:
+        """Run All Cells by the menu; the seconds until every code cell has its number."""
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
+        began = time.monotonic()
+        for _ in range(3):
+            self.page.get_by_role("menuitem", name="Run", exact=True).click()
+            self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            if self.until(
+                lambda: any(c in "".join(prompts.all_inner_texts()) for c in "*1"), 8, ""
+            ):
+                break
+        self.until(self._all_ran, timeout)
+        return time.monotonic() - began
+
+    def _all_ran(self) -> bool:
+        model = self.page.evaluate(
+            """() => { const cells = window.jupyterapp?.shell.currentWidget?.content?.model?.cells;
+            return cells ? [...cells].map(c => [c.type, c.sharedModel.source.trim(),
+                                                c.executionCount]) : null }"""
+        )
+        if model is not None:
+            return all(count for kind, source, count in model if kind == "code" and source)
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        return all(text.strip("[]: \n\xa0").isdigit() for text in prompts)
+
+    def stderr(self) -> list[str]:
+        """Texts of outputs on stderr and of error outputs."""
+        kinds = ("stderr", "error")
+        found = [f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in kinds]
+        return self.page.locator(", ".join(found)).all_inner_texts()
+
+    def until(self, condition, seconds: float, what: str | None = None) -> bool:
+        """Wait until `condition()` holds; TimeoutError unless `what` is empty."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if condition():
+                return True
+            self.page.wait_for_timeout(50)
+        if what == "":
+            return False
+        self.shot("timeout")
+        raise TimeoutError(what or f"not within {seconds} s: {condition}")
+
+    def shot(self, name: str) -> None:
+        """Keep a picture if LABKIT_SCREENSHOTS names a folder."""
+        folder = os.environ.get("LABKIT_SCREENSHOTS")
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[Server]:
+    running = Server(tmp_path_factory.mktemp("jupyter"))
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[object]:
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        unavailable("playwright is not installed (pip install playwright)")
+    paths = [os.environ.get("LABKIT_CHROMIUM"), *map(shutil.which, CHROMIUM_NAMES)]
+    path = next(filter(None, paths), None)
+    if path is None:
+        unavailable(f"none of {', '.join(CHROMIUM_NAMES)} is on the PATH (apt install chromium)")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=CHROMIUM_ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def notebook(chromium, server) -> Iterator[object]:
+    """open(path_of_a_notebook, name=...) -> Page with the notebook shown and its kernel idle."""
+    contexts = []
+
+    def open_notebook(source: Path, width: int = 1280, height: int = 1000) -> Page:
+        shutil.copy(source, server.root / source.name)
+        context = chromium.new_context(viewport={"width": width, "height": height})
+        contexts.append(context)
+        page = Page(context.new_page(), server, source.name)
+        page.open()
+        return page
+
+    yield open_notebook
+    for context in contexts:
+        context.close()

@@ -1,0 +1,156 @@
+"""Lab 01's figures: what is drawn is what the numbers say, at every setting of the sliders."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from labkit import data, figures, losses
+from labkit.figures import kd
+
+C = 12
+GENERATOR = torch.Generator().manual_seed(0)
+TEACHER = 4 * torch.randn(40, C, generator=GENERATOR)
+STUDENT = torch.randn(40, C, generator=GENERATOR)
+LABELS = torch.randint(C, (40,), generator=GENERATOR)
+NAMES = [f"class {i}" for i in range(C)]
+PICTURE = torch.randint(256, (3, 32, 32), generator=GENERATOR, dtype=torch.uint8)
+NEARNESS = torch.linspace(0, 1, C).roll(int(LABELS[0]) + 1)  # 1 at the label
+TEMPERATURES = [0.25, 1.0, 4.0, 64.0]
+
+
+def softened(temperature, **more):
+    more = {"picture": PICTURE, "nearness": NEARNESS} | more
+    return kd.softened(TEACHER[0], NAMES, int(LABELS[0]), temperature, **more)
+
+
+def values(figure):
+    return np.concatenate([np.asarray(trace.y) for trace in figure.data])
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_softened_bars_are_the_softmax(temperature):
+    figure = softened(temperature)
+    expected = (TEACHER[0] / temperature).softmax(0)
+    assert values(figure).sum() == pytest.approx(1, abs=1e-5)
+    assert np.sort(values(figure)) == pytest.approx(expected.sort().values.numpy(), abs=1e-6)
+    label = int(LABELS[0])
+    assert figure.data[0].y[0] == pytest.approx(expected[label].item())
+    assert f"T = {temperature:.2f}" in figures.caption(figure)
+
+
+def test_softened_is_ordered_by_the_truth_and_works_without_one():
+    figure = softened(4.0)
+    order = NEARNESS.argsort(descending=True)
+    named = [name for trace in figure.data for name in trace.hovertext]
+    assert named == [NAMES[i] for i in order.tolist()]
+    blind = softened(4.0, nearness=None)
+    rest = np.concatenate([blind.data[1].y, blind.data[2].y])
+    assert (np.diff(rest) <= 1e-9).all()
+    assert "own ranking" in figures.caption(blind)
+
+
+def test_softened_of_two_classes():
+    figure = kd.softened(torch.tensor([2.0, 0.0]), ["a", "b"], 1, 1.0, picture=PICTURE)
+    assert values(figure).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_axis_switch():
+    assert softened(1.0, log_axis=True).layout.yaxis.type == "log"
+    assert softened(1.0).layout.yaxis.type == "linear"
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_gradient_dot_sits_on_the_loss_gradient(temperature):
+    figure = kd.gradient_sizes(STUDENT, TEACHER, LABELS, temperature)
+    logits = STUDENT.clone().requires_grad_()
+    loss = losses.kd(logits, TEACHER, temperature=temperature)
+    (slope,) = torch.autograd.grad(loss, logits)
+    wrong = (slope * len(slope)).scatter(1, LABELS[:, None], 0.0)
+    dot = next(t for t in figure.data if t.mode == "markers")
+    assert dot.y[0] == pytest.approx(wrong.square().sum(1).mean().sqrt().item(), rel=1e-4)
+
+
+def test_limit_error_falls_with_temperature():
+    def error(temperature):
+        text = figures.caption(kd.limit(STUDENT, TEACHER, temperature))
+        return float(text.split(" by ")[1].split("%")[0])
+
+    assert error(1.0) > error(8.0) > error(64.0) > 0
+
+
+def test_similarity_scales_and_names_the_agreement():
+    truth = torch.rand(C, C, generator=GENERATOR)
+    figure = kd.similarity(truth**2, NAMES, 4.0, truth=truth)
+    assert len(figure.data) == 2
+    assert "rank correlation of 1.00" in figures.caption(figure)
+    assert np.nanmax(figure.data[0].z) == pytest.approx(1)
+    assert np.isnan(np.diag(figure.data[0].z)).all()
+    assert len(kd.similarity(truth, NAMES, 4.0).data) == 1
+
+
+ROWS = [
+    {
+        "label": label, "temperature": t, "alpha": a,
+        "test_accuracy": {"mean": mean, "std": 0.01, "n": 3},
+        "difference": {"mean": mean - 0.1, "low": mean - 0.12, "high": mean - 0.08},
+    }
+    for label, t, a, mean in (
+        ("ce", 1, 0.5, 0.1), ("kd", 4, 0.5, 0.3), ("kd", 1, 0.9, 0.2), ("kd", 4, 0.9, 0.4),
+    )
+]  # fmt: skip
+
+
+def test_comparison_shows_means_spreads_and_paired_differences():
+    figure = kd.comparison(ROWS[:2], {"ce": "labels", "kd": "teacher"}, baseline="ce")
+    assert list(figure.data[0].x) == pytest.approx([30, 10])
+    assert list(figure.data[1].x) == pytest.approx([20, 0])
+    assert list(figure.data[1].error_x.array) == pytest.approx([2, 2])
+    assert "+20.0 points against labels" in figures.caption(figure)
+
+
+def test_surface_marks_the_nearest_setting():
+    rows = [{**row, "label": "grid"} for row in ROWS]
+    figure = kd.surface(rows, yours={"temperature": 3.0, "alpha": 0.85})
+    assert figure.data[0].z[1][1] == pytest.approx(40)
+    assert (figure.data[1].x[0], figure.data[1].y[0]) == ("4", "0.9")
+    assert "Nearest to your run: 40.0 %" in figures.caption(figure)
+    assert len(kd.surface(rows).data) == 1
+
+
+@pytest.mark.parametrize("classes", [2, 100, 1000])
+def test_reduction_bug_share(classes):
+    figure = kd.reduction_bug(0.9, classes)
+    weak = 0.9 / classes
+    assert figure.data[0].y[1] == pytest.approx(weak / (weak + 0.1))
+    assert kd.reduction_bug(1.0, classes).data[0].y[1] == pytest.approx(1)
+    assert kd.reduction_bug(0.0, classes).data[0].y[1] == pytest.approx(0)
+
+
+def test_puzzle():
+    figure = kd.puzzle(TEACHER[0], NAMES, int(LABELS[0]), PICTURE)
+    assert len(figure.data[0].y) == 10
+    assert list(figure.data[0].y) == sorted(figure.data[0].y, reverse=True)
+
+
+def test_every_figure_has_titles_a_caption_and_travels_as_json():
+    truth = torch.rand(C, C, generator=GENERATOR)
+    made = [
+        softened(2.0), kd.puzzle(TEACHER[0], NAMES, 0, PICTURE), kd.limit(STUDENT, TEACHER, 2.0),
+        kd.gradient_sizes(STUDENT, TEACHER, LABELS, 2.0), kd.similarity(truth, NAMES, 2.0),
+        kd.surface(ROWS), kd.comparison(ROWS[:2], {"ce": "a", "kd": "b"}, "ce"),
+        kd.reduction_bug(0.5, 10),
+    ]  # fmt: skip
+    for figure in made:
+        assert figures.caption(figure).endswith(".")
+        assert json.loads(figure.to_json())["data"]
+
+
+def test_motif_truth_is_what_the_lab_passes():
+    overlap = data.motif.class_overlap()
+    figure = kd.softened(
+        torch.randn(100), [str(i) for i in range(100)], 7, 2.0,
+        picture=PICTURE, nearness=overlap[7],
+    )  # fmt: skip
+    assert len(values(figure)) == 100

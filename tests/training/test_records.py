@@ -1,0 +1,85 @@
+"""Statistics of records against scipy's published t values, and a sweep that survives a kill."""
+
+import json
+import math
+
+from pytest import approx, raises
+
+from labkit import models, training
+from labkit.training import sweep
+
+
+def test_paired_difference_and_interval():
+    ours = {0: 0.30, 1: 0.34, 2: 0.32, 7: 0.9}
+    theirs = {0: 0.20, 1: 0.22, 2: 0.24}
+    result = training.paired(ours, theirs)
+    assert result["n"] == 3
+    assert result["mean"] == approx(0.1)
+    # differences 0.10, 0.12, 0.08: standard deviation 0.02, t(2, 97.5 %) = 4.303
+    assert result["high"] - result["mean"] == approx(4.303 * 0.02 / math.sqrt(3), rel=1e-6)
+    assert training.paired({0: 1.0}, {0: 0.5})["high"] == math.inf
+
+
+def test_summary_of_one_has_no_spread():
+    assert math.isnan(training.summary([0.5])["std"])
+    with raises(ValueError):
+        training.summary([])
+
+
+def test_unknown_reference_lists_what_there_is():
+    with raises(ValueError, match="unknown reference record 'lab99'"):
+        training.reference("lab99")
+
+
+SPEC = {
+    "data": {"name": "motif100", "train": 200, "val": 100, "test": 100},
+    "teacher": "tiny",
+    "student": "convnet",
+    "epochs": 1,
+    "precision": "fp32",
+    "rows": {
+        "ce": {"method": "cross-entropy", "seeds": 2},
+        "kd": {"method": "kd", "temperature": [1, 4], "alpha": 0.5, "seeds": 2},
+    },
+}
+
+
+def test_sweep_skips_what_is_recorded_and_mends_a_cut_line(tmp_path, monkeypatch):
+    network = models.build("convnet", 100, seed=5).eval()
+    monkeypatch.setattr(models, "load_teacher", lambda name: network)
+    out = tmp_path / "runs.jsonl"
+    records = sweep.sweep(SPEC, out, device="cpu")
+    lines = out.read_text().splitlines()
+    assert len(records) == len(lines) == 6
+    out.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])  # killed while writing
+    result = {k: v for k, v in json.loads(lines[3]).items() if k != "run"}
+    trained = []
+    monkeypatch.setattr(sweep, "one", lambda *a: trained.append(a) or result)
+    again = sweep.sweep(SPEC, out, device="cpu")
+    assert len(trained) == 3
+    assert all(json.loads(line) for line in out.read_text().splitlines())
+    assert [r["run"] for r in again] == [r["run"] for r in records]
+
+
+def test_replayed_answers_give_the_same_run(tmp_path, monkeypatch):
+    """The second KD run of a seed reads the teacher's answers from memory: same as asking it."""
+    network = models.build("convnet", 100, seed=5).eval()
+    monkeypatch.setattr(models, "load_teacher", lambda name: network)
+    both = sweep.sweep(SPEC, tmp_path / "a.jsonl", device="cpu")
+    alone = {**SPEC, "rows": {"kd": {**SPEC["rows"]["kd"], "temperature": 4}}}
+    fresh = sweep.sweep(alone, tmp_path / "b.jsonl", device="cpu")
+    replayed = [r for r in both if r["run"].get("temperature") == 4]
+    assert [r["curve"] for r in replayed] == [r["curve"] for r in fresh]
+
+
+def test_summary_pairs_by_seed(tmp_path):
+    def record(label, seed, accuracy):
+        result = {"test_accuracy": accuracy, "val_accuracy": accuracy}
+        return {"run": {"label": label, "seed": seed}, "seconds": 1.0, "result": result}
+
+    records = [record("ce", s, 0.1 + s / 10) for s in range(3)]
+    records += [record("kd", s, 0.15 + s / 10) for s in range(3)]
+    table = sweep.summarise(records, baseline="ce")
+    assert table["by_label"]["kd"]["difference"]["mean"] == approx(0.05)
+    assert table["by_label"]["kd"]["difference"]["high"] == approx(0.05)
+    assert [row["label"] for row in table["rows"]] == ["ce", "kd"]
