@@ -107,7 +107,7 @@ def similarity(
         if matrix is None:
             continue
         z = matrix.clone().float().fill_diagonal_(0)
-        z = (z / z.max().clamp_min(1e-12)).fill_diagonal_(torch.nan)
+        z /= z.max().clamp_min(1e-12)
         heat = style.heat(z=z.numpy(), x=list(names), y=list(names), zmin=0, zmax=1)
         axis = {"showgrid": False, "showticklabels": len(names) <= 25, "tickfont": {"size": 10}}
         rows = axis | {"autorange": "reversed", "showticklabels": len(names) <= 25 and not parts}
@@ -205,7 +205,7 @@ def limit(student: Tensor, teacher: Tensor, temperature: float, points: int = 60
         [dots, diagonal],
         title=f"High temperature is logit matching (T = {temperature:.2f})",
         x={"title": "(z - v) / C, centred logits", "range": [-reach, reach]},
-        y={"title": "gradient of T² KL", "range": [-reach, reach]},
+        y={"title": "gradient of T² KL", "range": [-2.5 * reach, 2.5 * reach]},
         height=420,
         caption=f"At T = {temperature:.2f} the gradient differs from (z - v) / C by {error:.1%} "
         "of its length.",

@@ -1,5 +1,6 @@
 """Curves of trainings: loss terms on the left, accuracy on the right, earlier runs underneath."""
 
+import itertools
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -72,7 +73,7 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     ]
     parts[0]["y"] = {"title": "nats", "rangemode": "tozero"}
     parts[1]["y"] = {"title": "accuracy", "rangemode": "tozero", "tickformat": ".0%"}
-    moves = _moves(curves[-1]) if curves else {"shapes": [], "annotations": []}
+    shapes, labels = _moves(curves[-1]) if curves else ([], [])
     legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
     return style.panels(
         parts,
@@ -82,7 +83,8 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
         legend=legend,
         showlegend=True,
         margin={"l": 64, "r": 20, "t": 60, "b": 110},
-        **moves,
+        shapes=shapes,
+        annotations=labels,
     )
 
 
@@ -104,7 +106,7 @@ def decimate(x: Any, y: Any, points: int = POINTS) -> tuple[np.ndarray, np.ndarr
         return x, y
     edges = np.linspace(0, len(x), points // 2 + 1).astype(int)
     kept = []
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in itertools.pairwise(edges):
         part = y[low:high]
         kept += sorted({low + int(part.argmin()), low + int(part.argmax())})
     return x[kept], y[kept]
@@ -146,7 +148,7 @@ def _band(reference: Mapping[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _moves(curve: Curve) -> dict[str, list[dict[str, Any]]]:
+def _moves(curve: Curve) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A vertical line in both panels and a label in the left one for each knob move."""
     shapes, labels = [], []
     for row, (epoch, change) in enumerate(curve.changes[-CHANGES:]):
@@ -157,4 +159,4 @@ def _moves(curve: Curve) -> dict[str, list[dict[str, Any]]]:
         text = f"{change.name} {change.old:.3g} → {change.new:.3g}"
         label = {"text": text, "xref": "x", "yref": "y domain", "x": epoch, "xanchor": "left"}
         labels.append(label | {"y": 0.98 - 0.09 * (row % 4), "yanchor": "top", "xshift": 3})
-    return {"shapes": shapes, "annotations": labels}
+    return shapes, labels

@@ -128,8 +128,24 @@ def summarise(records: list[dict[str, Any]], baseline: str) -> dict[str, Any]:
         group["r"][record["run"]["seed"]] = record
     base = next(g["r"] for g in groups.values() if g["run"]["label"] == baseline)
     rows = [_row(g["run"], g["r"], base) for g in groups.values()]
-    single = [row for row in rows if sum(r["label"] == row["label"] for r in rows) == 1]
-    return {"rows": rows, "by_label": {row["label"]: row for row in single}}
+    runs = {g["run"]["label"]: g["r"].values() for g in groups.values()}
+    labels = [row["label"] for row in rows]
+    single = {row["label"]: row for row in rows if labels.count(row["label"]) == 1}
+    return {
+        "rows": rows,
+        "by_label": {label: row | {"curve": _band(runs[label])} for label, row in single.items()},
+    }
+
+
+def _band(runs: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
+    """Validation accuracy epoch by epoch over the seeds: mean and standard deviation."""
+    points = list(zip(*(r["curve"] for r in runs), strict=True))
+    spread = [summary(p["accuracy"] for p in point) for point in points]
+    return {
+        "epoch": [point[0]["epoch"] for point in points],
+        "mean": [round(s["mean"], 4) for s in spread],
+        "std": [round(s["std"], 4) for s in spread],
+    }
 
 
 def _row(settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any]) -> dict[str, Any]:

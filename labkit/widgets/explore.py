@@ -34,16 +34,23 @@ class ExplorePanel(Panel):
         self, draw: Callable[..., Drawing], name: str, controls: dict[str, ipywidgets.Widget]
     ) -> None:
         self._draw = draw
+        self.redraw = Latest(self._redraw)
         self.error: Exception | None = None
         values = {key: control.value for key, control in controls.items()}
         drawn = self._drawn(values)  # before anything is closed: an error here is the cell's own
         super().__init__(name, controls, [live(figure) for figure in drawn])
         self._say(drawn)
-        self.redraw = Latest(self._redraw)
         for control in controls.values():
             control.observe(self.redraw, "value")
         shown = [self.figure] if len(drawn) == 1 else [_beside(self.figures)]
         self.box.children = [row(controls.values()), *shown, self.line]
+
+    def close(self) -> None:
+        """Close the panel; a control it shared no longer draws here."""
+        if not self.closed:
+            for control in self.widgets.values():
+                control.unobserve(self.redraw, "value")
+        super().close()
 
     def _drawn(self, values: dict[str, Any]) -> list[go.Figure]:
         with torch.no_grad():  # gradient mode belongs to the thread, and callbacks may have any

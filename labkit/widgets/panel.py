@@ -1,7 +1,7 @@
 """A panel owns its widgets, shows itself, and closes its predecessor when a cell is run again."""
 
 import html
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import ipywidgets
@@ -24,10 +24,6 @@ class Panel:
         widgets: Mapping[str, ipywidgets.Widget],
         figures: Iterable[go.FigureWidget],
     ) -> None:
-        predecessor = _open.pop(name, None)
-        if predecessor is not None:
-            predecessor.close()
-        _open[name] = self
         self.name = name
         self.widgets = dict(widgets)
         self.figures = tuple(figures)
@@ -35,6 +31,9 @@ class Panel:
         self.line = ipywidgets.HTML()
         self.box = ipywidgets.VBox([])
         self.closed = False
+        predecessor, _open[name] = _open.get(name), self
+        if predecessor is not None:
+            predecessor.close()
 
     @property
     def figure(self) -> go.FigureWidget:
@@ -55,16 +54,19 @@ class Panel:
         self.line.value = text
 
     def close(self) -> None:
-        """Take every widget of the panel out of the page and out of the kernel."""
+        """Take the panel out of the page and its widgets out of the kernel.
+
+        A control that another open panel uses too (made in an earlier cell) is left to it.
+        """
         if self.closed:
             return
         self.closed = True
         if _open.get(self.name) is self:
             del _open[self.name]
-        for widget in _family(self.box) | set(self.figures) | set(self.widgets.values()):
-            for part in (widget, getattr(widget, "layout", None), getattr(widget, "style", None)):
-                if isinstance(part, ipywidgets.Widget):
-                    part.close()
+        kept = {id(widget) for panel in _open.values() for widget in panel.widgets.values()}
+        for widget in [*_family(self.box), *self.widgets.values()]:
+            if id(widget) not in kept:
+                _close(widget)
 
     def __repr__(self) -> str:
         return f"[panel {self.name}] {self.caption}"
@@ -79,6 +81,14 @@ def row(widgets: Iterable[ipywidgets.Widget]) -> ipywidgets.HBox:
     return ipywidgets.HBox(list(widgets), layout=ipywidgets.Layout(flex_flow="row wrap"))
 
 
-def _family(widget: ipywidgets.Widget) -> set[ipywidgets.Widget]:
-    children = getattr(widget, "children", ())
-    return {widget}.union(*(_family(child) for child in children))
+def _family(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from _family(child)
+
+
+def _close(widget: ipywidgets.Widget) -> None:
+    """Close a widget with its layout and style, which are widgets too."""
+    for part in (widget, getattr(widget, "layout", None), getattr(widget, "style", None)):
+        if isinstance(part, ipywidgets.Widget):
+            part.close()

@@ -47,7 +47,7 @@ class TrainingPanel(Panel):
         self._begin, self._reference = start, reference
         self._knobs = dict(knobs)
         self._ticking = False
-        self._due, self._message = 0.0, ""
+        self._due, self._message, self._batch = 0.0, "", 0.0
         self._pace: collections.deque[tuple[float, int]] = collections.deque(maxlen=50)
         self._drawing = threading.RLock()
         buttons = _buttons()
@@ -59,13 +59,19 @@ class TrainingPanel(Panel):
         )
         for action, button in buttons.items():
             button.on_click(self._clicked(getattr(self, action)))
+        self._asked = Latest(self._request)
         for knob in knobs.values():
-            knob.observe(Latest(self._request), "value")
+            knob.observe(self._asked, "value")
         self._play.observe(self._tick, "value")
         self._play.observe(self._played, _playing(self._play))
         tools = [*buttons.values(), *([self._play] if self.driver == "tick" else [])]
         self.box.children = [row(knobs.values()), row(tools), self.line, self.figure]
         self._draw()
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Name -> current value of every knob."""
+        return {name: knob.value for name, knob in self._knobs.items()}
 
     @property
     def run(self) -> Run | None:
@@ -128,11 +134,13 @@ class TrainingPanel(Panel):
         """Pause what runs, then take the widgets away; the runs stay with whoever holds them."""
         if not self.closed:
             self.stop()
+            for knob in self._knobs.values():
+                knob.unobserve(self._asked, "value")
         super().close()
 
     def _prepare(self) -> None:
         self.stop()
-        values = {name: float(knob.value) for name, knob in self._knobs.items()}
+        values = {name: float(value) for name, value in self.values.items()}
         control = Control(**values)
         label = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
         curve = Curve(f"run {len(self.runs) + 1}" + (f" ({label})" if label else ""))
@@ -215,7 +223,7 @@ class TrainingPanel(Panel):
 
     def _request(self) -> None:
         if self.control is not None and self.state in ("running", "paused"):
-            self.control.request(**{name: float(knob.value) for name, knob in self._knobs.items()})
+            self.control.request(**{name: float(value) for name, value in self.values.items()})
 
     def _tick(self, _: object) -> None:
         if not self._ticking or self.run is None:

@@ -143,9 +143,12 @@ def alike(temperature):
 widgets.explore(alike, name="alike", temperature=widgets.temperature(TEMPERATURE))
 
 # %% [markdown]
-# The sentence below the figure gives the agreement as a rank correlation. Find the temperature
-# where it is highest. Very high temperatures keep the ranking of the *logits*, so it does not
-# fall to chance: only the contrast fades.
+# The sentence below the figure gives the agreement as a rank correlation: well above chance and
+# far from perfect. Overlap counts shared *area*; the teacher has its own idea of likeness. Look
+# at the rows of the stars and of the ring: which shapes share corners, or a hole, with them?
+#
+# **Drag T.** What changes with $T$ is the contrast, hardly the order: even the highest
+# temperature keeps the ranking of the logits.
 
 # %% [markdown]
 # ## 4. The equation, executed
@@ -260,19 +263,23 @@ for name, alpha in (("labels only", 0.0), ("with the teacher", ALPHA)):
 #
 # The same call, now in your hands, at the `lecture` budget or more. Start it, move the sliders
 # while it trains (each move is marked on the curve), stop, resume, start again with other
-# settings and compare. Begin with alpha 0, then 0.9.
+# settings and compare. The band behind the curve is what recorded runs did. Begin with alpha 0,
+# then 0.9.
 
 # %%
 live = training.budget("lecture" if BUDGET == "smoke" else BUDGET)
 live_data = data.load(DATASET, train=live.train, val=live.val, test=live.test)
 
-panel = widgets.TrainingPanel(
+recorded = training.reference("lab01")["by_label"]["kd"]
+band = {"accuracy": recorded["curve"], "label": "5 recorded runs, T = 4, alpha = 0.9"}
+
+widgets.TrainingPanel(
     "distil",
     lambda control: begin(control, live_data, live),
     knobs={"temperature": widgets.temperature(TEMPERATURE), "alpha": widgets.alpha(ALPHA)},
     driver=DRIVER,
+    reference=band if DATASET == "motif100" and live.name == "lecture" else None,
 )
-panel
 
 # %% [markdown]
 # Two things to try: move T while it runs, and watch the *loss* jump while the accuracy takes no
@@ -360,11 +367,13 @@ averaged = (p * (p / q).log()).mean()  # "mean"
 print(f"batchmean / mean = {summed / averaged:.6f}")
 
 # %% [markdown]
-# No error, no warning sign in the curve: the student still trains, now almost entirely on the
-# labels. With alpha at {{record:lab01.by_label.kd.alpha}} the bug reached {{record:lab01.by_label.mean-bug.test_accuracy.mean|.1%}} where
-# the correct loss reached {{record:lab01.by_label.kd.test_accuracy.mean|.1%}} and labels alone
-# {{record:lab01.by_label.cross-entropy.test_accuracy.mean|.1%}}. A result like "KD does not help" may be this bug.
-# The slider shows the teacher's true share of the loss's weight for a given C:
+# The program runs, the loss falls, and nothing warns you. But the teacher is now a hundred times
+# too quiet, and since the labels only have weight 1 - alpha the whole gradient is small. With
+# alpha = {{record:lab01.by_label.mean-bug.alpha}} the bug reached {{record:lab01.by_label.mean-bug.test_accuracy.mean|.1%}} where the correct loss reached
+# {{record:lab01.by_label.kd.test_accuracy.mean|.1%}} and labels alone {{record:lab01.by_label.cross-entropy.test_accuracy.mean|.1%}}. When somebody reports that
+# "distillation does not help", look at the reduction first.
+#
+# The slider shows the teacher's true share of the weights for a given number of classes:
 
 # %%
 def share(alpha, classes):
@@ -407,7 +416,8 @@ exercises.lab01.kd.check(my_kd)
 # `log_target=True`, the teacher's log-probabilities second. What does its `reduction` divide by?
 #
 # </details>
-#
+
+# %% [markdown]
 # ### Exercise 2 - the gradient
 #
 # Return $\partial L / \partial z$, [B, C], for the loss of exercise 1, without autograd.
@@ -430,7 +440,8 @@ exercises.lab01.gradient.check(my_gradient)
 # $z / T$: the chain rule brings one $1/T$. And the loss is an average over $B$ examples.
 #
 # </details>
-#
+
+# %% [markdown]
 # ### Exercise 3 - the limit of high temperature
 #
 # Return the value that $L$ tends to as $T \to \infty$ (a scalar; `T` is passed but not needed).
@@ -453,7 +464,8 @@ exercises.lab01.limit.check(my_limit)
 # logits of one example: what happens to its probabilities?
 #
 # </details>
-#
+
+# %% [markdown]
 # ### Exercise 4 - dark knowledge alone
 #
 # Return the teacher's softened probabilities of the *wrong* classes given that the true class is

@@ -101,7 +101,8 @@ def test_class_names():
     assert motif.class_name(99) == "ringed heart"
 
 
-def test_objects_lie_inside_the_picture_and_can_be_seen(pictures):
+def test_objects_lie_inside_the_picture_and_can_be_seen():
+    pictures = motif.render(800, difficulty=0.5)
     area = pictures.masks.flatten(1).sum(1)
     assert area.min() >= 25
     edge = torch.ones(32, 32, dtype=torch.bool)
@@ -180,7 +181,7 @@ def test_difficulty_widens_every_nuisance():
 
 
 def test_noise_has_the_stated_strength():
-    calm, noisy = motif.render(200, difficulty=0), motif.render(200)
+    calm, noisy = motif.render(200, difficulty=0), motif.render(200, difficulty=0.5)
     middle = noisy.factors["noise"] > 5
     flat = noisy.images.float()
     inner = noisy.masks & ~grown(~noisy.masks)
@@ -229,7 +230,7 @@ def share_of_first_colour(split: Split, i: int, where: torch.Tensor) -> torch.Te
 
 
 def test_factors_are_spread_evenly():
-    factors = motif.render(2000).factors
+    factors = motif.render(2000, difficulty=0.5).factors
     turns = torch.histc(factors["rotation"], 8, -180, 180)
     assert (turns - 250).abs().max() < 75
     assert (torch.bincount(factors["background"], minlength=20) - 100).abs().max() < 40
@@ -237,8 +238,9 @@ def test_factors_are_spread_evenly():
     assert torch.bincount(factors["distractors"]).min() > 400
 
 
-def test_pixels_keep_their_statistics(pictures):
+def test_pixels_keep_their_statistics():
     """Digest with tolerance: a change of look should be a decision, not an accident."""
+    pictures = motif.render(800, difficulty=0.5)
     pixels = pictures.images.float()
     assert pixels.mean((0, 2, 3)).tolist() == pytest.approx([136.9, 128.9, 127.1], abs=4)
     assert pixels.std((0, 2, 3)).tolist() == pytest.approx([71.6, 67.6, 68.5], abs=4)

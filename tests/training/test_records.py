@@ -75,7 +75,9 @@ def test_replayed_answers_give_the_same_run(tmp_path, monkeypatch):
 def test_summary_pairs_by_seed(tmp_path):
     def record(label, seed, accuracy):
         result = {"test_accuracy": accuracy, "val_accuracy": accuracy}
-        return {"run": {"label": label, "seed": seed}, "seconds": 1.0, "result": result}
+        curve = [{"epoch": e, "accuracy": accuracy * e} for e in (1, 2)]
+        run = {"label": label, "seed": seed}
+        return {"run": run, "seconds": 1.0, "result": result, "curve": curve}
 
     records = [record("ce", s, 0.1 + s / 10) for s in range(3)]
     records += [record("kd", s, 0.15 + s / 10) for s in range(3)]
@@ -83,3 +85,6 @@ def test_summary_pairs_by_seed(tmp_path):
     assert table["by_label"]["kd"]["difference"]["mean"] == approx(0.05)
     assert table["by_label"]["kd"]["difference"]["high"] == approx(0.05)
     assert [row["label"] for row in table["rows"]] == ["ce", "kd"]
+    assert table["by_label"]["ce"]["curve"]["epoch"] == [1, 2]
+    assert table["by_label"]["ce"]["curve"]["mean"] == approx([0.2, 0.4])
+    assert table["by_label"]["ce"]["curve"]["std"] == approx([0.1, 0.2])
