@@ -24,6 +24,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook
+
 from templates import BuildError, fill, read
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -167,7 +168,8 @@ def execute(notebook: NotebookNode, root: Path) -> None:
     try:
         NotebookClient(run, timeout=600, kernel_name="python3", resources=place).execute()
     except CellExecutionError as error:
-        raise BuildError(f"{notebook.metadata.labkit.master}, solved: {error}") from None
+        plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+        raise BuildError(f"{notebook.metadata.labkit.master}, solved: {plain}") from None
     carry_over(notebook, run)
     for position, cell in enumerate(notebook.cells, 1):
         if MARK in tags(cell) and not printed_only(cell):

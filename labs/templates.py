@@ -1,8 +1,8 @@
 """What the builder fills into a master's text: numbers from records, the badge, the address.
 
-    {{record:NAME.path.to.value|.1f}}   from data/reference/NAME.json, in a Python format;
-                                        a format that ends in p gives points (100 times the value)
-    {{colab_badge}}  {{repository}}     from the address in pyproject.toml
+{{record:NAME.path.to.value|.1f}}   from data/reference/NAME.json, in a Python format;
+                                    a format that ends in p gives points (100 times the value)
+{{colab_badge}}  {{repository}}     from the address in pyproject.toml
 """
 
 import difflib

@@ -26,6 +26,7 @@ ELSEWHERE = "not notebook and not stacks and not browser"
 STAGES: dict[str, list[list[str]]] = {
     "lint": [
         [sys.executable, "-m", "ruff", "check", "--quiet"],
+        [sys.executable, "-m", "ruff", "format", "--check", "--quiet"],
         [sys.executable, "-m", "mypy"],
     ],
     "fast": [[*PYTEST, *TWO, "-m", f"{ELSEWHERE} and not slow"]],

@@ -10,7 +10,8 @@ from torch import Tensor
 from labkit.evaluation import gradient, rank_agreement
 from labkit.figures import style
 
-LOG_T = {"title": "temperature T", "type": "log", "dtick": "D1", "exponentformat": "none"}
+_STOPS = [0.5, 1, 2, 4, 8, 16, 32, 64, 128]
+LOG_T = {"title": "temperature T", "type": "log", "tickvals": _STOPS}
 
 
 def puzzle(
@@ -57,7 +58,7 @@ def softened(
         descending=True, stable=True
     )
     order = torch.cat([torch.tensor([label]), order[order != label]])
-    near = min(10, len(names) - 1)
+    near = max(1, min(10, len(names) // 3))
     groups = (
         ("true class", 0, 1),
         (f"{near} nearest", 1, 1 + near),
@@ -259,6 +260,8 @@ def surface(
 
     rows: those of a reference record with a temperature and an alpha, each setting once.
     """
+    if not rows:
+        raise ValueError("rows is empty: no recorded run has a temperature and an alpha")
     temperatures = sorted({row["temperature"] for row in rows})
     alphas = sorted({row["alpha"] for row in rows})
     cell = {(row["alpha"], row["temperature"]): row["test_accuracy"] for row in rows}

@@ -127,7 +127,7 @@ class _Loop:
 
     def evaluate(self, dataset: Dataset, split: str) -> dict[str, float]:
         logits = predict(self.model, dataset, split)
-        labels = dataset.split(split).labels
+        labels = dataset.split(split).labels.cpu()
         return {
             "accuracy": accuracy(logits, labels),
             "loss": F.cross_entropy(logits, labels).item(),

@@ -50,6 +50,8 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
     teacher = Replay(network.to(where, memory_format=torch.channels_last))  # type: ignore[call-overload]
     began = time.monotonic()
     for done, settings in enumerate(missing):
+        if _key(settings) in have:  # another row asked for the same run
+            continue
         record = {"run": settings, **one(settings, dataset, teacher, where)}
         have[_key(settings)] = record
         with out.open("a", encoding="utf-8") as file:
@@ -62,7 +64,7 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
             file=sys.stderr,
             flush=True,
         )
-    return [have[_key(r)] for r in runs]
+    return [have[_key(r)] | {"run": r} for r in runs]
 
 
 def one(
@@ -180,4 +182,6 @@ def _write(path: Path, records: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _key(settings: Mapping[str, Any]) -> str:
-    return json.dumps(settings, sort_keys=True)
+    """What makes a run itself: its settings, whatever the row is called."""
+    numbers = {k: float(v) if isinstance(v, int) else v for k, v in settings.items()}
+    return json.dumps({k: v for k, v in numbers.items() if k != "label"}, sort_keys=True)

@@ -61,7 +61,8 @@ else:
 
 teacher_logits = evaluation.predict(teacher, dataset, "val")  # [N, C]
 labels = dataset.val.labels
-print(f"{dataset.classes} classes; teacher right on {evaluation.accuracy(teacher_logits, labels):.0%}")
+right = evaluation.accuracy(teacher_logits, labels)
+print(f"{dataset.classes} classes; the teacher is right on {right:.0%} of unseen images")
 
 # %% [markdown]
 # ## 2. A puzzle
@@ -97,6 +98,7 @@ widgets.show(
 # grow alike? **Then drag**, and try a few images. Classes are ordered by how much they *truly*
 # resemble the image's own class; the teacher was never told that order.
 
+
 # %%
 def soften(image, temperature, axis):
     label = int(labels[image])
@@ -129,6 +131,7 @@ widgets.explore(
 # Is the teacher's idea of likeness any good? Average its softened answers over all images of
 # each shape, and compare with how much the shapes truly overlap:
 
+
 # %%
 def alike(temperature):
     p = evaluation.class_similarity(teacher_logits, labels, temperature=temperature)  # [C, C]
@@ -160,20 +163,20 @@ widgets.explore(alike, name="alike", temperature=widgets.temperature(TEMPERATURE
 #
 # with $B$ examples in the batch and $C$ classes. On three classes you can check every number:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "name:by-hand"]
 v = torch.tensor([[5.0, 3.0, -1.0]])  # [B, C] the teacher: disc, ellipse, star
 z = torch.tensor([[2.0, 0.0, 1.0]])  # [B, C] the student
 for T in (1.0, TEMPERATURE):
     p = (v / T).softmax(dim=1)  # [B, C]
     q = (z / T).softmax(dim=1)  # [B, C]
     loss = T**2 * (p * (p / q).log()).sum(dim=1).mean()
-    print(f"T = {T:g}: teacher {p[0].numpy().round(3)}, student {q[0].numpy().round(3)}, L = {loss:.4f}")
+    print(f"T = {T:g}: p = {p[0].numpy().round(3)}, q = {q[0].numpy().round(3)}, L = {loss:.4f}")
 
 # %% [markdown]
 # `labkit.losses.kd` computes the same from log-softmax, which stays accurate when a probability
 # underflows. The two must agree:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "name:agrees"]
 torch.testing.assert_close(losses.kd(z, v, temperature=T), loss)
 print(f"losses.kd agrees: {losses.kd(z, v, temperature=T):.4f} nats")
 
@@ -209,6 +212,7 @@ widgets.explore(gradient, name="gradient", temperature=widgets.temperature(TEMPE
 # When $T$ is large, $\exp(v/T) \approx 1 + v/T$, and for logits with mean 0 the gradient becomes
 # $(z_i - v_i)/C$: the student simply matches logits. Drag $T$ and watch the cloud fall onto the line.
 
+
 # %%
 def match(temperature):
     return figures.kd.limit(student_logits, teacher_logits, temperature)
@@ -216,7 +220,7 @@ def match(temperature):
 
 widgets.explore(match, name="limit", temperature=widgets.temperature(TEMPERATURE, high=256.0))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "name:limit"]
 draw = {"generator": torch.Generator().manual_seed(0), "dtype": torch.float64}
 z, v = torch.randn(200, 10, **draw), torch.randn(200, 10, **draw)
 z, v = z - z.mean(1, keepdim=True), v - v.mean(1, keepdim=True)
@@ -231,6 +235,7 @@ for T in (1, 4, 20, 100):
 # A *method* is a function from two networks' answers to named loss terms. This one is the whole
 # of distillation:
 
+
 # %%
 def distil(student, teacher, batch, knobs):
     alpha, T = knobs["alpha"], knobs["temperature"]
@@ -244,8 +249,9 @@ def begin(control, data=dataset, budget=budget):
     student = models.build(STUDENT, data.classes, seed=SEED)
     return training.fit(
         student, distil, data, teacher=teacher, epochs=budget.epochs, batch_size=budget.batch_size,
-        learning_rate=0.1, seed=SEED, control=control, device=device,
+        learning_rate=0.3, seed=SEED, control=control, device=device,
     )  # fmt: skip
+
 
 # %% [markdown]
 # With $\alpha = 0$ this is ordinary training on labels. Both runs start from the same weights
@@ -256,7 +262,7 @@ yours = {}
 for name, alpha in (("labels only", 0.0), ("with the teacher", ALPHA)):
     control = training.Control(temperature=TEMPERATURE, alpha=alpha)
     yours[name] = training.run(begin(control), name=name)
-    print(f"{name}: test accuracy {yours[name]['result']['test_accuracy']:.1%}, {yours[name]['seconds']} s")
+    print(f"{name}: {yours[name]['result']['test_accuracy']:.1%} of the test images right")
 
 # %% [markdown]
 # ### Live
@@ -321,6 +327,7 @@ widgets.show(
 # published figures are the CIFAR-100 benchmark's (RepDistiller, README): other images, other networks,
 # 240 epochs. They are **not comparable** with ours except in kind.
 
+
 # %%
 def percent(summary):
     return f"{100 * summary['mean']:5.1f} ± {100 * summary['std']:.1f}"
@@ -335,12 +342,12 @@ for name, label, published in (
     own = 100 * yours[name]["result"]["test_accuracy"]
     print(f"{name:18}{published:>14}{percent(measured[label]['test_accuracy']):>16}{own:>16.1f}")
 print("*  CIFAR-100, resnet56 to resnet20, mean of the last epoch")
-print(f"** Motif-100, resnet20 to {STUDENT}, {measured['kd']['test_accuracy']['n']} seeds, lecture budget")
+print(f"** Motif-100, resnet20 to {STUDENT}, lecture budget, mean ± std over seeds")
 
 # %% [markdown]
 # ## 8. Turn the knobs
 #
-# Every cell is a setting that was really trained, {{record:lab01.grid.seeds}} seeds each; the frame is the one
+# Every cell is a setting that was really trained, {{record:lab01.spec.rows.grid.seeds}} seeds each; the frame is the one
 # nearest to your parameters. Ask of it: does a wrong T cost more than a wrong alpha?
 
 # %%
@@ -358,7 +365,7 @@ widgets.show(
 # The most common bug in public distillation code is one word. `reduction="mean"` averages over
 # the batch *and the classes*, so the loss is too small by exactly $C$:
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "name:reduction"]
 C = 100
 z, v = torch.randn(8, C, **draw), torch.randn(8, C, **draw)
 p, q = (v / 4).softmax(1), (z / 4).softmax(1)
@@ -374,6 +381,7 @@ print(f"batchmean / mean = {summed / averaged:.6f}")
 # "distillation does not help", look at the reduction first.
 #
 # The slider shows the teacher's true share of the weights for a given number of classes:
+
 
 # %%
 def share(alpha, classes):
@@ -398,6 +406,7 @@ widgets.explore(
 # Given logits `z` (student) and `v` (teacher), both [B, C], return $T^2\,\mathrm{KL}(p\,\|\,q)$,
 # averaged over the batch.
 
+
 # %% tags=["exercise"]
 def my_kd(z, v, T):
     # BEGIN SOLUTION
@@ -406,7 +415,8 @@ def my_kd(z, v, T):
     return T**2 * F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
     # END SOLUTION
 
-# %% tags=["check", "nbval-check-output"]
+
+# %% tags=["check", "nbval-check-output", "name:kd"]
 exercises.lab01.kd.check(my_kd)
 
 # %% [markdown]
@@ -422,6 +432,7 @@ exercises.lab01.kd.check(my_kd)
 #
 # Return $\partial L / \partial z$, [B, C], for the loss of exercise 1, without autograd.
 
+
 # %% tags=["exercise"]
 def my_gradient(z, v, T):
     # BEGIN SOLUTION
@@ -430,7 +441,8 @@ def my_gradient(z, v, T):
     return T * (q - p) / len(z)
     # END SOLUTION
 
-# %% tags=["check", "nbval-check-output"]
+
+# %% tags=["check", "nbval-check-output", "name:gradient"]
 exercises.lab01.gradient.check(my_gradient)
 
 # %% [markdown]
@@ -446,6 +458,7 @@ exercises.lab01.gradient.check(my_gradient)
 #
 # Return the value that $L$ tends to as $T \to \infty$ (a scalar; `T` is passed but not needed).
 
+
 # %% tags=["exercise"]
 def my_limit(z, v, T):
     # BEGIN SOLUTION
@@ -454,7 +467,8 @@ def my_limit(z, v, T):
     return ((z - v) ** 2).sum(dim=1).mean() / (2 * z.shape[1])
     # END SOLUTION
 
-# %% tags=["check", "nbval-check-output"]
+
+# %% tags=["check", "nbval-check-output", "name:limit-check"]
 exercises.lab01.limit.check(my_limit)
 
 # %% [markdown]
@@ -471,6 +485,7 @@ exercises.lab01.limit.check(my_limit)
 # Return the teacher's softened probabilities of the *wrong* classes given that the true class is
 # out: [B, C], 0 at the label, each row summing to 1.
 
+
 # %% tags=["exercise"]
 def my_dark(v, labels, T):
     # BEGIN SOLUTION
@@ -479,7 +494,8 @@ def my_dark(v, labels, T):
     return p / p.sum(dim=1, keepdim=True)
     # END SOLUTION
 
-# %% tags=["check", "nbval-check-output"]
+
+# %% tags=["check", "nbval-check-output", "name:dark"]
 exercises.lab01.dark.check(my_dark)
 
 # %% [markdown]

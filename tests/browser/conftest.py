@@ -5,10 +5,12 @@ that is a failure. LABKIT_SCREENSHOTS=DIR keeps pictures, LABKIT_BENCH_OUT=FILE 
 """
 
 import json
+import math
 import os
 import secrets
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -24,6 +26,8 @@ CHROMIUM_ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+# The one address a lab names: the picture on its link to Colab. Offline its alt text stands in.
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 QUIET = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
@@ -64,7 +68,7 @@ class Server:
             *(f"--ServerApp.port={self.port}", "--ServerApp.port_retries=0", "--allow-root"),
             *(f"--IdentityProvider.token={self.token}", "--ServerApp.open_browser=False"),
             *(f"--ServerApp.root_dir={self.root}", f"--LabApp.app_settings_dir={settings}"),
-            "--LabApp.news_url=None",
+            *("--LabApp.news_url=None", "--LabApp.expose_app_in_browser=True"),
         ]
         output = self.log.open("w")
         return subprocess.Popen(command, env=env, stdout=output, stderr=subprocess.STDOUT)
@@ -126,11 +130,11 @@ class Page:
         websocket.on("framesent", add)
 
     def _console(self, message) -> None:
-        if message.type == "error":
+        if message.type == "error" and message.location.get("url") != BADGE:
             self.errors.append(message.text)
 
     def _request(self, request) -> None:
-        if request.url.split(":")[0] in ("http", "https", "ws", "wss"):
+        if request.url.split(":")[0] in ("http", "https", "ws", "wss") and request.url != BADGE:
             host = request.url.split("/")[2].split(":")[0]
             if host not in ("127.0.0.1", "localhost"):
                 self.outside.append(request.url)
@@ -155,22 +159,27 @@ class Page:
         self.until(self._all_ran, timeout)
         return time.monotonic() - began
 
+    CELLS = """() => [...window.jupyterapp.shell.currentWidget.content.model.cells]
+        .filter((cell) => cell.type === 'code' && cell.sharedModel.source.trim())
+        .map((cell) => [cell.executionCount, cell.executionState,
+                        cell.outputs.toJSON().filter((o) => o.output_type === 'error'
+                                                         || o.name === 'stderr')])"""
+
+    def cells(self) -> list[tuple[int | None, str, list[dict]]]:
+        """Number, state and outputs on stderr (or errors) of each code cell, from Lab's own model:
+        what is out of sight need not be on the page."""
+        return self.page.evaluate(self.CELLS)
+
     def _all_ran(self) -> bool:
-        model = self.page.evaluate(
-            """() => { const cells = window.jupyterapp?.shell.currentWidget?.content?.model?.cells;
-            return cells ? [...cells].map(c => [c.type, c.sharedModel.source.trim(),
-                                                c.executionCount]) : null }"""
-        )
-        if model is not None:
-            return all(count for kind, source, count in model if kind == "code" and source)
-        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
-        return all(text.strip("[]: \n\xa0").isdigit() for text in prompts)
+        if self.stderr():  # an error stops Run All: the rest would be waited for in vain
+            self.shot("error")
+            raise AssertionError("\n".join(self.stderr()))
+        return all(number and state != "running" for number, state, _ in self.cells())
 
     def stderr(self) -> list[str]:
-        """Texts of outputs on stderr and of error outputs."""
-        kinds = ("stderr", "error")
-        found = [f'[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in kinds]
-        return self.page.locator(", ".join(found)).all_inner_texts()
+        """What cells wrote to stderr, and their errors."""
+        texts = [o.get("text") or o.get("evalue") for *_, bad in self.cells() for o in bad]
+        return ["".join(text) for text in texts]
 
     def until(self, condition, seconds: float, what: str | None = None) -> bool:
         """Wait until `condition()` holds; TimeoutError unless `what` is empty."""
@@ -184,12 +193,86 @@ class Page:
         self.shot("timeout")
         raise TimeoutError(what or f"not within {seconds} s: {condition}")
 
+    def panel(self, text: str) -> "PanelView":
+        """The panel whose text holds `text`, scrolled to and drawn."""
+        return PanelView(self, text).show()
+
     def shot(self, name: str) -> None:
         """Keep a picture if LABKIT_SCREENSHOTS names a folder."""
         folder = os.environ.get("LABKIT_SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
             self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
+
+
+class PanelView:
+    """One of our panels on the page: its slider, its drawing, its sentence."""
+
+    WATCH = """(plot) => {
+        window.labkit = { pressed: null, took: [] };
+        plot.closest('.jp-OutputArea-output').addEventListener('keydown', (event) => {
+            window.labkit.pressed = performance.now();
+        }, true);
+        new MutationObserver(() => {
+            if (window.labkit.pressed === null) return;
+            window.labkit.took.push(performance.now() - window.labkit.pressed);
+            window.labkit.pressed = null;
+        }).observe(plot.querySelector('.cartesianlayer'), {
+            subtree: true, childList: true, attributes: true,
+            attributeFilter: ['d', 'href', 'xlink:href', 'transform'] });
+    }"""
+
+    def __init__(self, page: Page, text: str) -> None:
+        self.page = page.page
+        boxes = ".jp-OutputArea-output .widget-vbox:has(.js-plotly-plot)"
+        self.box = page.page.locator(boxes).filter(has_text=text).first
+        self.plot = self.box.locator(".js-plotly-plot").first
+
+    def show(self) -> "PanelView":
+        self.box.scroll_into_view_if_needed()
+        self.plot.wait_for(timeout=20_000)
+        return self
+
+    @property
+    def shapes(self) -> list[str]:
+        """What is drawn: the outlines of bars and lines."""
+        return self.plot.evaluate(
+            "p => [...p.querySelectorAll('.cartesianlayer path')].map(e => e.getAttribute('d'))"
+        )
+
+    @property
+    def sentence(self) -> str:
+        return self.box.locator(".widget-html-content").last.inner_text()
+
+    def handle(self, number: int = 0):
+        return self.box.locator(".noUi-handle").nth(number)
+
+    def drag(self, pixels: float) -> None:
+        """Drag the first slider by mouse."""
+        place = self.handle().bounding_box()
+        x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + pixels, y, steps=8)
+        self.page.mouse.up()
+
+    def latency(self, presses: int = 30, pause: int = 60) -> dict[str, float]:
+        """Milliseconds from a key press on the slider to the first change of the drawing."""
+        self.plot.evaluate(self.WATCH)
+        self.handle().focus()
+        for number in range(presses + 2):
+            key = "ArrowRight" if number // 8 % 2 == 0 else "ArrowLeft"
+            self.handle().press(key)
+            self.page.wait_for_function(
+                f"window.labkit.took.length > {number}", timeout=5_000, polling=10
+            )
+            self.page.wait_for_timeout(pause)
+        took = sorted(self.page.evaluate("window.labkit.took")[2:])  # the first two warm up
+        return {
+            "median_ms": round(statistics.median(took), 1),
+            "p95_ms": round(took[math.ceil(0.95 * len(took)) - 1], 1),
+            "presses": len(took),
+        }
 
 
 @pytest.fixture(scope="session")
@@ -215,9 +298,9 @@ def chromium() -> Iterator[object]:
         browser.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def notebook(chromium, server) -> Iterator[object]:
-    """open(path_of_a_notebook, name=...) -> Page with the notebook shown and its kernel idle."""
+    """open_notebook(path) -> Page with the notebook shown and its kernel idle."""
     contexts = []
 
     def open_notebook(source: Path, width: int = 1280, height: int = 1000) -> Page:
@@ -231,3 +314,13 @@ def notebook(chromium, server) -> Iterator[object]:
     yield open_notebook
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[dict]:
+    """Numbers measured on the way; written as JSON where LABKIT_BENCH_OUT says."""
+    numbers: dict = {"load_average": os.getloadavg()[0]}
+    yield numbers
+    target = os.environ.get("LABKIT_BENCH_OUT")
+    if target:
+        Path(target).write_text(json.dumps(numbers, indent=1) + "\n")

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from build import MARK, tags
 from nbformat import NotebookNode
+
+from build import MARK, tags
 from templates import TEMPLATE
 
 ROOT = Path(__file__).parents[2]

@@ -3,9 +3,10 @@
 import json
 from pathlib import Path
 
-import build
 import nbformat
 import pytest
+
+import build
 from templates import BuildError, look_up, number
 
 MASTER = '''# %% [markdown]

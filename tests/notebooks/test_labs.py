@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import build
 import jupytext
 import pytest
 
+import build
 from tests.notebooks.guards import LABS, problems, read, solution_of, typed_results
 
 

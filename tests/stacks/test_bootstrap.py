@@ -6,16 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build
 import nbformat
 import papermill
 import pytest
 
+import build
 from tests.notebooks.guards import LABS, read
 
 COLAB = Path(".venv-colab")
 LEFT_OUT = "safetensors"  # the dependency that the bootstrap cell has to install
-SMALL = '''# %% tags=["bootstrap"]
+SMALL = """# %% tags=["bootstrap"]
 
 # %% tags=["parameters"]
 BUDGET = "smoke"
@@ -24,7 +24,7 @@ BUDGET = "smoke"
 import labkit
 import torch
 print(labkit.__file__, torch.__file__, labkit.__version__, sep="\\n")
-'''
+"""
 
 
 def bare_run(root: Path, folder: Path) -> subprocess.CompletedProcess[str]:
