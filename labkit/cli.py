@@ -96,11 +96,9 @@ def _sweep(options: argparse.Namespace) -> None:
     runs = options.spec.with_suffix(".jsonl")
     records = sweep(spec, runs)
     out = options.spec.with_suffix(".json")
-    table = {
-        "spec": spec,
-        "versions": records[0]["versions"],
-        **summarise(records, spec["baseline"]),
-    }
+    against = {k: row["against"] for k, row in spec["rows"].items() if "against" in row}
+    table = {"spec": spec, "versions": records[0]["versions"]}
+    table |= summarise(records, spec["baseline"], against)
     out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     print(f"wrote {out} from {len(records)} runs in {runs}")
 

@@ -27,7 +27,7 @@ def expand(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every run of a spec: the settings of each row with lists multiplied out, seed by seed."""
     shared = {k: v for k, v in spec.items() if k not in ("baseline", "data", "rows", "teacher")}
     for label, row in spec["rows"].items():
-        settings = {**shared, **row}
+        settings = {k: v for k, v in {**shared, **row}.items() if k != "against"}
         names = [k for k, v in settings.items() if isinstance(v, list)]
         for values in itertools.product(*(settings[k] for k in names)):
             chosen = {**settings, **dict(zip(names, values, strict=True))}
@@ -121,15 +121,25 @@ def _silent(event: Event) -> None:
     """A sweep reports runs, not steps."""
 
 
-def summarise(records: list[dict[str, Any]], baseline: str) -> dict[str, Any]:
-    """Per label and setting: test accuracy over seeds, and the paired difference to `baseline`."""
+def summarise(
+    records: list[dict[str, Any]], baseline: str, against: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Per label and setting: test accuracy over seeds, and the paired difference to `baseline`.
+
+    `against` (label -> label) names another row to be compared with.
+    """
     groups: dict[str, dict[str, Any]] = {}
     for record in records:
         settings = {k: v for k, v in record["run"].items() if k != "seed"}
         group = groups.setdefault(json.dumps(settings, sort_keys=True), {"run": settings, "r": {}})
         group["r"][record["run"]["seed"]] = record
-    base = next(g["r"] for g in groups.values() if g["run"]["label"] == baseline)
-    rows = [_row(g["run"], g["r"], base) for g in groups.values()]
+    first = {g["run"]["label"]: g["r"] for g in reversed(groups.values())}
+    other = {label: (against or {}).get(label, baseline) for label in first}
+    rows = [
+        _row(g["run"], g["r"], first[other[g["run"]["label"]]])
+        | {"against": other[g["run"]["label"]]}
+        for g in groups.values()
+    ]
     runs = {g["run"]["label"]: g["r"].values() for g in groups.values()}
     labels = [row["label"] for row in rows]
     single = {row["label"]: row for row in rows if labels.count(row["label"]) == 1}

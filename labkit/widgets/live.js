@@ -59,7 +59,7 @@ function oneWay(model, ready) {
   });
   ready.then(next);
   return {
-    get: (name) => held[name] ?? model.get(name),
+    get: (name) => (name === "_config" ? CONFIG : held[name] ?? model.get(name)),
     set: (name, value) => { if (!/Deltas?$/.test(name)) model.set(name, value); },
     save_changes: () => model.save_changes(),
     on: (name, react) => { listeners.add([name, react]); model.on(name, react); },
@@ -88,9 +88,29 @@ function draw(update, deliver, views, layout) {
   }
 }
 
+const CONFIG = { responsive: true, displaylogo: false };
+
 const AT_ONCE = {
   mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false },
 };
+
+// Calls `react` at each new width of `element`; the promise holds once it has one at all. A cell
+// out of sight has none: plotly would draw 700 pixels wide, and for nobody.
+function followWidth(element, react) {
+  let width = 0;
+  let observer;
+  const shown = new Promise((resolve) => {
+    observer = new ResizeObserver(() => {
+      const now = element.clientWidth;
+      if (!now || now === width) return;
+      if (width) react();
+      width = now;
+      resolve();
+    });
+    observer.observe(element);
+  });
+  return [shown, () => observer.disconnect()];
+}
 
 // `initialize` does not wait for the script: anywidget gives a model two seconds, then gives up.
 export default () => {
@@ -105,12 +125,13 @@ export default () => {
       link = oneWay(model, ready);
     },
     async render({ el }) {
-      const figure = await ready;
+      const [shown, unfollow] = followWidth(el, () => el._responsiveChartHandler?.());
+      const [figure] = await Promise.all([ready, shown]);
       const before = new Set(link.listeners);
       const remove = await figure.render({ model: link, el });
       link.views.add(el);
       const own = [...link.listeners].filter((entry) => !before.has(entry));
-      return () => { own.forEach(link.forget); link.views.delete(el); remove?.(); };
+      return () => { unfollow(); own.forEach(link.forget); link.views.delete(el); remove?.(); };
     },
   };
 };

@@ -145,7 +145,7 @@ class Page:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=30_000)
         self.until(lambda: self.server.idle(self.notebook), 30)
 
-    def run_all(self, timeout: float = 60) -> float:
+    def run_all(self, timeout: float = 120) -> float:
         """Run All Cells by the menu; the seconds until every code cell has its number."""
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt")
         began = time.monotonic()
@@ -193,6 +193,12 @@ class Page:
         self.shot("timeout")
         raise TimeoutError(what or f"not within {seconds} s: {condition}")
 
+    def reload(self) -> None:
+        """Save the notebook and load the page again; the kernel lives on."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.reload()
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=30_000)
+
     def panel(self, text: str) -> "PanelView":
         """The panel whose text holds `text`, scrolled to and drawn."""
         return PanelView(self, text).show()
@@ -224,8 +230,8 @@ class PanelView:
 
     def __init__(self, page: Page, text: str) -> None:
         self.page = page.page
-        boxes = ".jp-OutputArea-output .widget-vbox:has(.js-plotly-plot)"
-        self.box = page.page.locator(boxes).filter(has_text=text).first
+        boxes = page.page.locator(".jp-OutputArea-output .widget-vbox")
+        self.box = boxes.filter(has_text=text).first  # what is out of sight is not drawn yet
         self.plot = self.box.locator(".js-plotly-plot").first
 
     def show(self) -> "PanelView":

@@ -82,8 +82,7 @@ def test_the_page_stays_small_quiet_and_local(lab, bench):
 
 def test_figures_are_back_after_a_reload(lab):
     sentence = lab.panel(SOFTEN).sentence
-    lab.page.reload()
-    lab.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=30_000)
+    lab.reload()
     panel = lab.panel(SOFTEN)
     lab.until(lambda: len(panel.shapes) >= 100, 20)
     assert panel.sentence == sentence

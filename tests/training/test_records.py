@@ -85,6 +85,9 @@ def test_summary_pairs_by_seed(tmp_path):
     assert table["by_label"]["kd"]["difference"]["mean"] == approx(0.05)
     assert table["by_label"]["kd"]["difference"]["high"] == approx(0.05)
     assert [row["label"] for row in table["rows"]] == ["ce", "kd"]
+    turned = sweep.summarise(records, baseline="ce", against={"ce": "kd"})
+    assert turned["by_label"]["ce"]["difference"]["mean"] == approx(-0.05)
+    assert turned["by_label"]["ce"]["against"] == "kd"
     assert table["by_label"]["ce"]["curve"]["epoch"] == [1, 2]
     assert table["by_label"]["ce"]["curve"]["mean"] == approx([0.2, 0.4])
     assert table["by_label"]["ce"]["curve"]["std"] == approx([0.1, 0.2])
