@@ -147,8 +147,13 @@ def panels(
         ]
         titles.append(_panel_title(part.get("title", ""), low))
     layout["annotations"] = [t for t in titles if t["text"]] + list(layout.get("annotations", []))
-    top = 78 if title else 46
-    return _figure(traces, axes | {"margin": _margin(top)} | layout, title, caption, alt, height)
+    named = sum("name" in trace and trace.get("showlegend", True) for trace in traces) > 1
+    margin = _margin(78 if title else 46) | ({"b": 92} if named else {})
+    # Below the axis titles (52 px): above, the legend would meet the panels' own titles.
+    low = -52 / max(1, height - margin["t"] - margin["b"])
+    below = {"orientation": "h", "x": 0, "xanchor": "left", "y": low, "yanchor": "top"}
+    fixed = {"margin": margin, "legend": below}
+    return _figure(traces, axes | fixed | layout, title, caption, alt, height)
 
 
 def picture(image: Tensor, *, x: float, y: float, size: float = 0.32) -> dict[str, Any]:

@@ -63,7 +63,7 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     losses: list[dict[str, Any]] = []
     scores: list[dict[str, Any]] = _band(reference) if reference else []
     for number, curve in enumerate(curves):
-        losses += _terms(curve, number)
+        losses += _terms(curve, number, newest=curve is curves[-1])
         scores.append(_score(curve, number))
     span = max([curve.epochs for curve in curves], default=1.0)
     x = {"title": "epoch", "range": [0, span]}
@@ -74,13 +74,11 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     parts[0]["y"] = {"title": "nats", "rangemode": "tozero"}
     parts[1]["y"] = {"title": "accuracy", "rangemode": "tozero", "tickformat": ".0%"}
     shapes, labels = _moves(curves[-1]) if curves else ([], [])
-    legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.22, "yanchor": "top"}
     return style.panels(
         parts,
         caption=describe(curves[-1]) if curves else "No run yet: press Start.",
         alt="Training curves: loss terms and validation accuracy over epochs",
         height=400,
-        legend=legend,
         showlegend=True,
         margin={"l": 64, "r": 20, "t": 60, "b": 110},
         shapes=shapes,
@@ -112,14 +110,15 @@ def decimate(x: Any, y: Any, points: int = POINTS) -> tuple[np.ndarray, np.ndarr
     return x[kept], y[kept]
 
 
-def _terms(curve: Curve, number: int) -> list[dict[str, Any]]:
+def _terms(curve: Curve, number: int, *, newest: bool) -> list[dict[str, Any]]:
+    """The loss terms of one run; only the newest run's stand in the legend, which stays short."""
     colour = style.series(number)["color"]
     traces = []
     for index, (name, values) in enumerate(curve.terms.items()):
         x, y = decimate(curve.epoch[: len(values)], values)
         look = {"color": colour, "dash": style.DASHES[index % len(style.DASHES)], "width": 1.5}
-        trace = style.line(number, x=x, y=y, name=f"{name}, {curve.label}", line=look)
-        traces.append(trace)
+        label = {"name": f"{name}, {curve.label}", "showlegend": newest}
+        traces.append(style.line(number, x=x, y=y, line=look, **label))
     return traces
 
 
@@ -157,6 +156,8 @@ def _moves(curve: Curve) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
             look = {"color": style.COLOURS["grey"], "width": 1, "dash": "dot"}
             shapes.append({"type": "line", "y0": 0, "y1": 1, "line": look} | place)
         text = f"{change.name} {change.old:.3g} → {change.new:.3g}"
-        label = {"text": text, "xref": "x", "yref": "y domain", "x": epoch, "xanchor": "left"}
-        labels.append(label | {"y": 0.98 - 0.09 * (row % 4), "yanchor": "top", "xshift": 3})
+        late = epoch > curve.epochs / 2  # there the label stands left of its line
+        side = {"xanchor": "right", "xshift": -3} if late else {"xanchor": "left", "xshift": 3}
+        label = {"text": text, "xref": "x", "yref": "y domain", "x": epoch} | side
+        labels.append(label | {"y": 0.98 - 0.09 * (row % 4), "yanchor": "top"})
     return shapes, labels

@@ -248,7 +248,7 @@ class PanelView:
 
     @property
     def sentence(self) -> str:
-        return self.box.locator(".widget-html-content").last.inner_text()
+        return self.box.locator(".widget-html-content").last.text_content()
 
     def handle(self, number: int = 0):
         return self.box.locator(".noUi-handle").nth(number)

@@ -21,7 +21,7 @@ def lab(notebook, root, bench):
 
 def trained(panel) -> int:
     """The step the training panel shows."""
-    found = re.search(r"step ([\d,]+) of", panel.box.inner_text())
+    found = re.search(r"step ([\d,]+) of", panel.box.text_content())
     return int(found[1].replace(",", "")) if found else 0
 
 
@@ -57,11 +57,11 @@ def test_train_drag_stop_resume(lab, bench):
     button(panel, "Start").click()
     lab.until(lambda: trained(panel) >= 3, 20)
     panel.drag(25)
-    lab.until(lambda: "temperature 4" in panel.plot.inner_text(), 5)
+    lab.until(lambda: "temperature 4" in panel.plot.text_content(), 5)
     bench["while_training"] = lab.panel(SOFTEN).latency(presses=20)
     panel.show()
     button(panel, "Stop").click()
-    lab.until(lambda: "paused" in panel.box.inner_text(), 5)
+    lab.until(lambda: "paused" in panel.box.text_content(), 5)
     stopped = trained(panel)
     lab.shot("lab01-training")
     time.sleep(0.5)
@@ -69,7 +69,7 @@ def test_train_drag_stop_resume(lab, bench):
     button(panel, "Resume").click()
     lab.until(lambda: trained(panel) > stopped, 5)
     button(panel, "Stop").click()
-    lab.until(lambda: "paused" in panel.box.inner_text(), 5)
+    lab.until(lambda: "paused" in panel.box.text_content(), 5)
     assert bench["while_training"]["p95_ms"] < 250
 
 
