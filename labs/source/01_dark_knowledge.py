@@ -315,7 +315,7 @@ compared = {
     "cross-entropy": "labels only",
 }
 widgets.show(
-    figures.kd.comparison(record["rows"], compared, baseline="cross-entropy"), name="controls"
+    figures.records.comparison(record["rows"], compared, baseline="cross-entropy"), name="controls"
 )
 
 # %% [markdown]
@@ -334,7 +334,8 @@ widgets.show(
 # distillation reaches {{record:lab01.by_label.kd-long.test_accuracy.mean|.1%}} ± {{record:lab01.by_label.kd-long.test_accuracy.std|.1p}}: {{record:lab01.by_label.kd-long.difference.mean|+.1p}} points from the labels
 # ({{record:lab01.by_label.kd-long.difference.low|+.1p}} to {{record:lab01.by_label.kd-long.difference.high|+.1p}}, {{record:lab01.by_label.kd-long.test_accuracy.n}} seeds).
 #
-# So at the short budget the teacher mostly buys *speed*: each image says more than its label does.
+# So time replaces part of the teacher, but not all of it: each image of the teacher's says more
+# than its label does, and at the long schedule it still does.
 
 # %% [markdown]
 # ## 7. What the paper reports, what we measured, what you got
@@ -369,7 +370,8 @@ print(f"** Motif-100, resnet20 to {STUDENT}, lecture budget, mean ± std over se
 # %%
 grid = [row for row in record["rows"] if row["label"] == "grid"]
 widgets.show(
-    figures.kd.surface(grid, yours={"temperature": TEMPERATURE, "alpha": ALPHA}), name="surface"
+    figures.records.surface(grid, yours={"temperature": TEMPERATURE, "alpha": ALPHA}),
+    name="surface",
 )
 
 # %% [markdown]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from labkit import data, figures, losses
-from labkit.figures import kd
+from labkit.figures import kd, records
 
 C = 12
 GENERATOR = torch.Generator().manual_seed(0)
@@ -103,7 +103,7 @@ ROWS = [
 
 
 def test_comparison_shows_means_spreads_and_paired_differences():
-    figure = kd.comparison(ROWS[:2], {"ce": "labels", "kd": "teacher"}, baseline="ce")
+    figure = records.comparison(ROWS[:2], {"ce": "labels", "kd": "teacher"}, baseline="ce")
     assert list(figure.data[0].x) == pytest.approx([30, 10])
     assert list(figure.data[1].x) == pytest.approx([20, 0])
     assert list(figure.data[1].error_x.array) == pytest.approx([2, 2])
@@ -112,11 +112,11 @@ def test_comparison_shows_means_spreads_and_paired_differences():
 
 def test_surface_marks_the_nearest_setting():
     rows = [{**row, "label": "grid"} for row in ROWS]
-    figure = kd.surface(rows, yours={"temperature": 3.0, "alpha": 0.85})
+    figure = records.surface(rows, yours={"temperature": 3.0, "alpha": 0.85})
     assert figure.data[0].z[1][1] == pytest.approx(40)
     assert (figure.data[1].x[0], figure.data[1].y[0]) == ("4", "0.9")
     assert "Nearest to your run: 40.0 %" in figures.caption(figure)
-    assert len(kd.surface(rows).data) == 1
+    assert len(records.surface(rows).data) == 1
 
 
 @pytest.mark.parametrize("classes", [2, 100, 1000])
@@ -139,7 +139,7 @@ def test_every_figure_has_titles_a_caption_and_travels_as_json():
     made = [
         softened(2.0), kd.puzzle(TEACHER[0], NAMES, 0, PICTURE), kd.limit(STUDENT, TEACHER, 2.0),
         kd.gradient_sizes(STUDENT, TEACHER, LABELS, 2.0), kd.similarity(truth, NAMES, 2.0),
-        kd.surface(ROWS), kd.comparison(ROWS[:2], {"ce": "a", "kd": "b"}, "ce"),
+        records.surface(ROWS), records.comparison(ROWS[:2], {"ce": "a", "kd": "b"}, "ce"),
         kd.reduction_bug(0.5, 10),
     ]  # fmt: skip
     for figure in made:
