@@ -39,6 +39,8 @@ kd = Exercise(
         "the factor T^2 is missing: without it the gradient shrinks as 1 / T^2.": lambda z, v, t: (
             _kl(_soft(v, t), _soft(z, t)).mean()
         ),
+        'two things: the factor T^2 is missing, and reduction="mean" divides by the number of '
+        "classes too.": lambda z, v, t: _kl(_soft(v, t), _soft(z, t)).mean() / z.shape[1],
         "the factor is T^2, not T.": lambda z, v, t: t * _kl(_soft(v, t), _soft(z, t)).mean(),
         "the temperature divides the logits, before the softmax, not the probabilities.": (
             lambda z, v, t: t * t * _kl(v.softmax(1) / t, z.softmax(1) / t).mean()

@@ -78,7 +78,7 @@ def softened(
     ]
     wrong = 1 - p[label].item()
     share = p[order[1 : 1 + near]].sum().item() / max(wrong, 1e-12)
-    known = "of truth" if nearness is not None else "by the teacher's own ranking"
+    known = "truly nearest" if nearness is not None else "that the teacher ranks next"
     return style.figure(
         traces,
         title=f"Softened at T = {temperature:.2f}",
@@ -89,7 +89,7 @@ def softened(
         bargap=0.1,
         images=[style.picture(picture, x=1, y=1)],
         caption=f"At T = {temperature:.2f} the true class ({names[label]}) keeps {p[label]:.1%}; "
-        f"of the {wrong:.1%} on wrong classes, {share:.0%} sits on the {near} nearest {known} "
+        f"of the {wrong:.1%} on wrong classes, {share:.0%} sits on the {near} {known} "
         f"(evenly spread it would be {near / (len(names) - 1):.0%}).",
     )
 
@@ -108,8 +108,10 @@ def similarity(
         if matrix is None:
             continue
         z = matrix.clone().float().fill_diagonal_(0)
-        z /= z.max().clamp_min(1e-12)
-        heat = style.heat(z=z.numpy(), x=list(names), y=list(names), zmin=0, zmax=1)
+        rows_of_z: list[list[float | None]] = (z / z.max().clamp_min(1e-12)).tolist()
+        for i, values in enumerate(rows_of_z):
+            values[i] = None  # no class is compared with itself: left blank
+        heat = style.heat(z=rows_of_z, x=list(names), y=list(names), zmin=0, zmax=1)
         axis = {"showgrid": False, "showticklabels": len(names) <= 25, "tickfont": {"size": 10}}
         rows = axis | {"autorange": "reversed", "showticklabels": len(names) <= 25 and not parts}
         heat["showscale"] = False
@@ -170,8 +172,12 @@ def gradient_sizes(
         title="What the student is told: right answer or dark knowledge?",
         height=400,
         caption=f"At T = {temperature:.2f}, {share[-1]:.0%} of the squared gradient falls on wrong "
-        f"classes; without the factor T² the gradient would be {temperature**2:.3g} times smaller.",
+        f"classes; without the factor T² the gradient would be {_factor(temperature**2)}.",
     )
+
+
+def _factor(ratio: float) -> str:
+    return f"{ratio:,.3g} times smaller" if ratio >= 1 else f"{1 / ratio:,.3g} times larger"
 
 
 def _split(
@@ -214,15 +220,20 @@ def limit(student: Tensor, teacher: Tensor, temperature: float, points: int = 60
 
 
 def reduction_bug(alpha: float, classes: int) -> go.Figure:
-    """The teacher's share of the loss's weight, meant and with reduction="mean"."""
-    shares = [alpha, (alpha / classes) / (alpha / classes + 1 - alpha)]
-    bars = style.bars(0, x=["batchmean", "mean"], y=shares, showlegend=False)
-    bars |= {"text": [f"{share:.1%}" for share in shares], "textposition": "outside"}
+    """The weights of the two loss terms, as meant and with reduction="mean"."""
+    kinds, quiet = ["batchmean", "mean"], alpha / classes
+    traces = [
+        style.bars(number, x=kinds, y=weights, name=name)
+        for number, (name, weights) in enumerate(
+            {"labels": [1 - alpha, 1 - alpha], "teacher": [alpha, quiet]}.items()
+        )
+    ]
     return style.figure(
-        [bars],
-        title=f"The teacher's share at alpha = {alpha:.2f}, C = {classes}",
+        traces,
+        title=f"Weights at alpha = {alpha:.2f}, C = {classes}",
         x="reduction of the KL",
-        y={"title": "share of weight", "range": [0, 1.15]},
-        caption=f"You asked for {shares[0]:.0%} teacher; with reduction='mean' and {classes} "
-        f"classes the loss is {shares[1]:.1%} teacher.",
+        y={"title": "weight in the loss", "range": [0, 1.05]},
+        barmode="stack",
+        caption=f"With reduction='mean' and {classes} classes the teacher's weight is {quiet:.3g} "
+        f"instead of {alpha:.2f}, and the whole loss {_factor(1 / (1 - alpha + quiet))}.",
     )

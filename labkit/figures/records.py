@@ -68,19 +68,22 @@ def surface(
     heat = style.heat(z=z, x=[f"{t:g}" for t in temperatures], y=[f"{a:g}" for a in alphas])
     heat |= {"text": text, "texttemplate": "%{text}", "colorbar": {"title": {"text": "%"}}}
     best = max(rows, key=lambda row: row["test_accuracy"]["mean"])
-    traces, mark = [heat], ""
+    shapes: list[dict[str, Any]] = []
+    mark = ""
     if yours:
         near_t = min(temperatures, key=lambda t: abs(t / yours["temperature"] - 1))
         near_a = min(alphas, key=lambda a: abs(a - yours["alpha"]))
-        dot = {"type": "scatter", "mode": "markers", "x": [f"{near_t:g}"], "y": [f"{near_a:g}"]}
-        ring = {"size": 46, "symbol": "square-open", "color": style.COLOURS["vermilion"]}
-        traces.append(dot | {"marker": ring | {"line": {"width": 4}}, "name": "nearest to yours"})
+        column, row = temperatures.index(near_t), alphas.index(near_a)
+        frame = {"x0": column - 0.5, "x1": column + 0.5, "y0": row - 0.5, "y1": row + 0.5}
+        look = {"line": {"color": style.COLOURS["vermilion"], "width": 4}}
+        shapes = [{"type": "rect", **frame, **look}]
         mark = f" Nearest to your run: {100 * cell[near_a, near_t]['mean']:.1f} %."
     return style.figure(
-        traces,
+        [heat],
+        shapes=shapes,
         title="Measured: test accuracy (%), mean ± std over seeds",
         x={"title": "temperature T", "type": "category"},
-        y={"title": "alpha (weight of the teacher)", "type": "category"},
+        y={"title": "alpha", "type": "category"},
         height=80 + 70 * len(alphas),
         caption=f"Best measured setting: T = {best['temperature']:g}, alpha = {best['alpha']:g}, "
         f"{100 * best['test_accuracy']['mean']:.1f} %.{mark}",

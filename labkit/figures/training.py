@@ -65,7 +65,8 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     for number, curve in enumerate(curves):
         losses += _terms(curve, number, newest=curve is curves[-1])
         scores.append(_score(curve, number))
-    span = max([curve.epochs for curve in curves], default=1.0)
+    recorded = [float(max(reference["accuracy"]["epoch"]))] if reference else []
+    span = max([curve.epochs for curve in curves] or recorded or [1.0])
     x = {"title": "epoch", "range": [0, span]}
     parts = [
         {"title": "loss terms (training)", "traces": losses, "x": x},
