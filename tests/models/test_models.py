@@ -42,7 +42,7 @@ def test_the_seed_decides_and_the_global_generator_stays():
 
 def test_unknown_names_and_too_few_classes():
     with raises(ValueError, match="Did you mean 'resnet20'"):
-        models.build("resnet21", 10)
+        models.build("resnt20", 10)
     with raises(ValueError, match="classes"):
         models.build("resnet8", 1)
     with raises(ValueError, match="unknown teacher"):

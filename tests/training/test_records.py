@@ -3,6 +3,8 @@
 import json
 import math
 
+import pytest
+import yaml
 from pytest import approx, raises
 
 from labkit import models, training
@@ -91,3 +93,18 @@ def test_summary_pairs_by_seed(tmp_path):
     assert table["by_label"]["ce"]["curve"]["epoch"] == [1, 2]
     assert table["by_label"]["ce"]["curve"]["mean"] == approx([0.2, 0.4])
     assert table["by_label"]["ce"]["curve"]["std"] == approx([0.1, 0.2])
+
+
+@pytest.mark.parametrize("spec", sorted(training.records.REFERENCE.glob("*.yaml")), ids=str)
+def test_shipped_summaries_are_those_of_the_shipped_runs(spec):
+    """Every run the spec names is there, and the summary that prose quotes follows from them."""
+    wanted = yaml.safe_load(spec.read_text())
+    runs = {sweep._key(r["run"]): r for r in sweep.read(spec.with_suffix(".jsonl"))}
+    records = [runs[sweep._key(run)] | {"run": run} for run in sweep.expand(wanted)]
+    against = {k: row["against"] for k, row in wanted["rows"].items() if "against" in row}
+    table = sweep.summarise(records, wanted["baseline"], against)
+    shipped = json.loads(spec.with_suffix(".json").read_text())
+    assert {row["label"] for row in shipped["rows"]} == wanted["rows"].keys()
+    assert json.loads(json.dumps(table["by_label"])) == shipped["by_label"]
+    by_setting = {json.dumps(r, sort_keys=True, default=str) for r in shipped["rows"]}
+    assert {json.dumps(r, sort_keys=True, default=str) for r in table["rows"]} == by_setting
