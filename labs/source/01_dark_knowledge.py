@@ -12,7 +12,7 @@
 # |---|---|---|
 # | `smoke` | {{record:times.lab01.smoke|.0f}} s | everything runs; its accuracies mean nothing yet |
 # | `lecture` | {{record:times.lab01.lecture|.0f}} s | the effect itself, one seed |
-# | `paper` | a GPU; not timed yet | the recipe of the benchmarks: more images, more epochs |
+# | `paper` | a GPU; not timed yet | more images, many more epochs |
 #
 # **Afterwards you can** write the distillation loss and its gradient from memory, say what the
 # temperature does to both, recognise the most common bug in public code, and design the control
@@ -135,8 +135,8 @@ widgets.explore(
 # like a dotted arrow. On the log axis you can see that it was there at $T = 1$ as well.
 #
 # Some tall grey bars are no accident either: the teacher often takes the right shape with another
-# texture for likely, which our order puts further out. As $T$ grows *all* wrong classes gain, so
-# the share of the nearest ones falls towards an even spread while they become readable.
+# texture for likely, which our order puts further out. As $T$ grows the smallest ones catch up, so
+# the share of the nearest falls towards an even spread even while they become readable.
 #
 # Is the teacher's idea of likeness any good? Average its softened answers over all images of
 # each shape, and compare with how much the shapes truly overlap:
@@ -357,8 +357,7 @@ widgets.show(
 # %% [markdown]
 # ## 7. What the paper reports, what we measured, what you got
 #
-# Hinton et al. report speech and MNIST; their numbers were not available to us. The nearest
-# published figures are the CIFAR-100 benchmark's (RepDistiller, README): other images, other networks,
+# The numbers of Hinton et al. were not available to us. The nearest published figures are the CIFAR-100 benchmark's (RepDistiller, README): other images, other networks,
 # 240 epochs. They are **not comparable** with ours except in kind.
 
 
@@ -398,8 +397,8 @@ widgets.show(
 # depends on the teacher. Up to $T = 4$ the temperature decides and alpha hardly matters; above
 # it, both do.
 #
-# Do not carry these numbers away as constants: this teacher is very sure of itself. A softer
-# teacher has its best temperature lower.
+# Do not carry these numbers away as constants: this teacher is very sure of itself, and how much
+# softening is right depends on that.
 
 # %% [markdown]
 # ## 9. Where it breaks
