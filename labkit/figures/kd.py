@@ -65,6 +65,10 @@ def softened(
         ("all others", 1 + near, None),
     )
     ticks = torch.arange(len(order))
+    ranked = "nearest to the true class" if nearness is not None else "likeliest to the teacher"
+    axis: dict[str, Any] = {"title": f"classes, {ranked} first", "range": [-1, len(order)]}
+    if len(names) <= 25:
+        axis |= {"tickvals": ticks.tolist(), "ticktext": [names[i] for i in order.tolist()]}
     traces = [
         {
             "type": "bar",
@@ -82,7 +86,7 @@ def softened(
     return style.figure(
         traces,
         title=f"Softened at T = {temperature:.2f}",
-        x={"title": "classes, nearest to the true class first", "range": [-1, len(order)]},
+        x=axis,
         y={"title": "probability", "type": "log", "range": [-5, 0.05], "exponentformat": "power"}
         if log_axis
         else {"title": "probability", "type": "linear", "range": [0, 1.02]},

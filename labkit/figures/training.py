@@ -68,8 +68,9 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     recorded = [float(max(reference["accuracy"]["epoch"]))] if reference else []
     span = max([curve.epochs for curve in curves] or recorded or [1.0])
     x = {"title": "epoch", "range": [0, span]}
-    if not curves:  # plotly draws no axes without a trace
-        losses.append(style.line(0, x=[0], y=[None], showlegend=False))
+    for traces in (losses, scores):
+        if not traces:  # plotly draws no axes without one
+            traces.append(style.line(0, x=[0], y=[None], showlegend=False))
     parts = [
         {"title": "loss terms (training)", "traces": losses, "x": x},
         {"title": "accuracy (validation)", "traces": scores, "x": x},

@@ -56,6 +56,15 @@ def test_softened_of_two_classes():
     assert values(figure).sum() == pytest.approx(1, abs=1e-6)
 
 
+def test_few_classes_are_named_on_the_axis():
+    figure = softened(4.0)
+    order = NEARNESS.argsort(descending=True)
+    assert list(figure.layout.xaxis.ticktext) == [NAMES[i] for i in order.tolist()]
+    many = kd.softened(torch.randn(60), [str(i) for i in range(60)], 3, 2.0, picture=PICTURE)
+    assert many.layout.xaxis.ticktext is None
+    assert many.layout.xaxis.title.text == "classes, likeliest to the teacher first"
+
+
 def test_axis_switch():
     assert softened(1.0, log_axis=True).layout.yaxis.type == "log"
     assert softened(1.0).layout.yaxis.type == "linear"
