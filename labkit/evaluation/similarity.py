@@ -39,10 +39,8 @@ def _ranks(values: Tensor) -> Tensor:
     return (ends - (counts - 1) / 2)[inverse] - 1
 
 
-def gradient(
-    student_logits: Tensor, teacher_logits: Tensor, *, temperature: float, squared: bool = True
-) -> Tensor:
-    """The KD loss's gradient for each example's own logits, [B, C]; `squared` keeps the T^2.
+def gradient(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
+    """The KD loss's gradient for each example's own logits, [B, C].
 
     Taken by autograd of `losses.kd`, so that a figure shows the loss that is trained.
     """
@@ -50,4 +48,4 @@ def gradient(
     with torch.enable_grad():
         loss = kd(logits, teacher_logits, temperature=temperature) * len(logits)
         (slope,) = torch.autograd.grad(loss, logits)
-    return slope if squared else slope / temperature**2
+    return slope

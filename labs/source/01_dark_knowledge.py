@@ -293,7 +293,8 @@ live = training.budget("lecture" if BUDGET == "smoke" else BUDGET)
 live_data = data.load(DATASET, train=live.train, val=live.val, test=live.test)
 
 recorded = training.reference("lab01")["by_label"]["kd"]
-band = {"accuracy": recorded["curve"], "label": "5 recorded runs, T = 4, alpha = 0.9"}
+label = "{test_accuracy[n]} recorded runs, T = {temperature}, alpha = {alpha}".format(**recorded)
+band = {"accuracy": recorded["curve"], "label": label}
 
 widgets.TrainingPanel(
     "distil",
