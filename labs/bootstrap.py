@@ -11,13 +11,19 @@ from pathlib import Path
 COLAB = "google.colab" in sys.modules
 ADDRESS = os.environ.get("LABKIT_BOOTSTRAP") or (COLAB and "{{repository}}")
 
+
+def plain(name):
+    return re.match(r"[\w.-]+", name)[0].lower().replace("_", "-")
+
+
 if ADDRESS:
     clone = Path("labkit-repo").resolve()
     if not clone.exists():
         subprocess.run(["git", "clone", "-q", "--depth", "1", ADDRESS, str(clone)], check=True)
     project = tomllib.loads((clone / "pyproject.toml").read_text())["project"]
-    needed = [re.match(r"[\w.-]+", line)[0].lower() for line in project["dependencies"]]
-    present = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
+    needed = [plain(line) for line in project["dependencies"]]
+    found = importlib.metadata.distributions()
+    present = {plain(each.metadata["Name"]): each.version for each in found}
     fixed = [f"{n}=={present[n]}" for n in ("torch", "torchvision", "numpy")]  # never replaced
     missing = [name for name in needed if name not in present]
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
@@ -28,7 +34,7 @@ if ADDRESS:
         subprocess.run([*pip, *missing, *fixed], check=True)
     print(f"labkit is ready; installed beside it: {', '.join(missing) or 'nothing'}")
     for name in needed:
-        loaded = getattr(sys.modules.get(name), "__version__", "").split("+")[0]
+        loaded = getattr(sys.modules.get(name.replace("-", "_")), "__version__", "").split("+")[0]
         if loaded and loaded != importlib.metadata.version(name).split("+")[0]:
             raise RuntimeError(f"Restart the session, then Run All: {name} {loaded} is outdated")
     if COLAB:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import labkit
 
@@ -76,10 +77,12 @@ def test_pins_are_pins_and_nothing_else(name: str, root: Path) -> None:
 def test_pins_lie_in_the_ranges_of_pyproject(
     name: str, root: Path, project: dict[str, Any]
 ) -> None:
-    pinned = {pin.name: next(iter(pin.specifier)).version for pin in pins(root / name)}
+    pinned = {
+        canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins(root / name)
+    }
     for line in project["dependencies"]:
         wanted = Requirement(line)
-        assert pinned[wanted.name] in wanted.specifier, line
+        assert pinned[canonicalize_name(wanted.name)] in wanted.specifier, line
 
 
 def test_colab_versions_are_admitted(project: dict[str, Any]) -> None:
@@ -89,8 +92,11 @@ def test_colab_versions_are_admitted(project: dict[str, Any]) -> None:
 
 
 def test_this_environment_is_the_pinned_one(root: Path) -> None:
-    installed = {d.metadata["Name"].lower(): d.version for d in importlib.metadata.distributions()}
-    here = [(pin, installed[pin.name]) for pin in pins(root / PINS[0]) if pin.name in installed]
+    installed = {
+        canonicalize_name(d.metadata["Name"]): d.version for d in importlib.metadata.distributions()
+    }
+    wanted = {canonicalize_name(pin.name): pin for pin in pins(root / PINS[0])}
+    here = [(pin, installed[name]) for name, pin in wanted.items() if name in installed]
     assert len(here) > len(installed) / 2
     assert [f"{pin}, not {got}" for pin, got in here if got not in pin.specifier] == []
 
