@@ -1,15 +1,14 @@
-"""Batches made where the pictures live: gathered as uint8, cropped, mirrored, then normalised."""
+"""Batches made where the pictures live: gathered as uint8, augmented, then normalised."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
+from labkit.data.augment import Recipe, augmented, known
 from labkit.data.checks import whole
+from labkit.data.threads import one_thread
 from labkit.data.types import Batch, Dataset, Split
-
-PAD = 4  # pixels of black added on each side before the crop
 
 
 def batches(
@@ -19,52 +18,72 @@ def batches(
     batch_size: int,
     order: Generator | None,
     augment: Generator | None,
+    recipe: str | Recipe = "crop-flip",
+    views: int = 1,
+    epoch: int = 0,
+    device: torch.device | str | None = None,
 ) -> Iterator[Batch]:
     """One epoch of `split` as normalised batches of `batch_size` pictures.
 
     `order=None` keeps the stored order and the shorter last part; with a generator the
     pictures are shuffled and a shorter last part is dropped unless it is the only one.
-    `augment` moves each picture by up to 4 pixels and mirrors every second one or so.
-    Equal generator states give equal batches; a CPU generator serves data on any device.
-    ValueError for an unknown split or batch_size < 1.
+    `augment` draws what `recipe` needs: a name in `augment.RECIPES` or a function of (images,
+    generator). `epoch` turns alternating flips. Equal generator states give equal batches; a CPU
+    generator serves data on any device.
+
+    One view is the default for distillation too: teacher and student see the same crop, because
+    what the teacher says of another crop is no answer to what the student was shown (Beyer et al.
+    2022 call this consistent teaching). `views=2` adds a second, independent augmentation of the
+    same pictures, as `Batch.second`.
+
+    `device` is where batches are wanted if not where the pictures are (a set too large for the
+    GPU): raw pictures are moved batch by batch and augmented there.
+    ValueError for an unknown split or recipe, batch_size < 1, other views, or two without augment.
     """
     source = dataset.split(split)
-    return _epoch(dataset, source, whole("batch_size", batch_size), order, augment)
+    size, epoch = whole("batch_size", batch_size), whole("epoch", epoch, minimum=0)
+    if whole("views", views) > 2 or (views == 2 and augment is None):
+        raise ValueError(f"views must be 1, or 2 with an augment generator, got {views}")
+    if not callable(recipe):
+        known(recipe)
+    place = source.labels.device if device is None else torch.device(device)
+
+    def view(images: Tensor, rows: Tensor) -> Tensor:
+        if augment is not None:
+            images = augmented(images, recipe, augment, rows, epoch)
+        # In this order: channels side by side would be ten times slower to normalise.
+        return dataset.normalise(images).contiguous(memory_format=torch.channels_last)
+
+    return _epoch(source, size, order, place, view, views)
 
 
 def _epoch(
-    dataset: Dataset, source: Split, size: int, order: Generator | None, augment: Generator | None
+    source: Split,
+    size: int,
+    order: Generator | None,
+    device: torch.device,
+    view: Callable[[Tensor, Tensor], Tensor],
+    views: int,
 ) -> Iterator[Batch]:
     count = len(source)
     index = _positions(count, order, source.labels.device)
     stop = count - count % size if order is not None and count >= size else count
     for start in range(0, stop, size):
-        rows = index[start : start + size]
-        pixels = source.images[rows]
-        if augment is not None:
-            pixels = crop_and_flip(pixels, augment)
-        pixels = pixels.contiguous(memory_format=torch.channels_last)
-        yield Batch(dataset.normalise(pixels), source.labels[rows], rows)
+        with one_thread():
+            images, labels, rows = _gathered(source, index[start : start + size], device)
+            first, *second = (view(images, rows) for _ in range(views))
+        yield Batch(first, labels, rows, *second)
+
+
+def _gathered(source: Split, rows: Tensor, device: torch.device) -> list[Tensor]:
+    """Raw pictures uint8 [B, 3, H, W], labels [B] and `rows` itself, on `device`."""
+    part = [source.images.index_select(0, rows), source.labels.index_select(0, rows), rows]
+    if device.type == "cuda" and rows.device.type == "cpu":  # pinned, a copy waits for nobody
+        return [value.pin_memory().to(device, non_blocking=True) for value in part]
+    return [value.to(device) for value in part]
 
 
 def _positions(count: int, order: Generator | None, device: torch.device) -> Tensor:
     if order is None:
         return torch.arange(count, device=device)
     return torch.randperm(count, generator=order, device=order.device).to(device)
-
-
-def crop_and_flip(images: Tensor, generator: Generator) -> Tensor:
-    """uint8 [B, 3, H, W]: each moved by -4..4 pixels both ways (black outside), half mirrored."""
-    count, _, height, width = images.shape
-    place = generator.device
-    down, right, mirror = (
-        torch.randint(high, (count, 1), generator=generator, device=place).to(images.device)
-        for high in (2 * PAD + 1, 2 * PAD + 1, 2)
-    )  # [B, 1] each
-    rows = down + torch.arange(height, device=images.device)  # [B, H]
-    columns = torch.arange(width, device=images.device)
-    columns = right + torch.where(mirror == 1, columns.flip(0), columns)  # [B, W]
-    padded = functional.pad(images, (PAD, PAD, PAD, PAD))
-    which = torch.arange(count, device=images.device)[:, None, None]
-    # Index tensors on both sides of a slice: the channels come out last, as convolutions like them.
-    return padded[which, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -1,15 +1,20 @@
 """What every data source returns: splits of uint8 pictures, and the data set that holds three."""
 
-from dataclasses import dataclass, field
+import hashlib
+import warnings
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from labkit.data.checks import whole
 from labkit.errors import unknown
 
 SIDE = 32  # height and width of every picture, in pixels
 SPLITS = ("train", "val", "test")
+SHARE = 0.6  # of a GPU's free memory that pictures may take: the rest is for training
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,34 @@ class Split:
     def subset(self, index: Tensor) -> "Split":
         """The rows named by `index` (int64 [M] positions or bool [N]), in that order."""
         index = index.to(self.labels.device)
+        rows = index.nonzero()[:, 0] if index.dtype == torch.bool else index
         return Split(
-            self.images[index],
+            self.images.index_select(0, rows),  # several times faster than images[rows]
             self.labels[index],
             {name: value[index] for name, value in self.factors.items()},
             None if self.masks is None else self.masks[index],
         )
+
+    def balanced(self, count: int, seed: int = 0) -> Tensor:
+        """int64 [count]: positions of pictures drawn with `seed`, as many per class as possible.
+
+        A larger count contains a smaller one, in the same order; classes that run out are made
+        up for by the others.  ValueError unless 1 <= count <= the number of pictures.
+        """
+        if whole("count", count) > len(self):
+            raise ValueError(f"count must be at most {len(self)}, the split's size, got {count}")
+        generator = torch.Generator().manual_seed(whole("seed", seed, minimum=0))
+        shuffled = torch.randperm(len(self), generator=generator)
+        labels, grouped = self.labels.cpu()[shuffled].sort(stable=True)
+        turn = torch.arange(len(self)) - torch.searchsorted(labels, labels)  # of its class: 0, 1 ..
+        order = (turn * len(self) + grouped).argsort()  # every class's first, then every second ..
+        return shuffled[grouped[order[:count]]].to(self.labels.device)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors, the truth included."""
+        truth = [*self.factors.values(), *([] if self.masks is None else [self.masks])]
+        return sum(value.nbytes for value in (self.images, self.labels, *truth))
 
 
 @dataclass(frozen=True)
@@ -70,24 +97,59 @@ class Dataset:
         return {"train": self.train, "val": self.val, "test": self.test}[name]
 
     def to(self, device: torch.device | str) -> "Dataset":
-        """The same data set with every tensor on `device`."""
-        return Dataset(
-            self.name,
-            self.class_names,
-            self.train.to(device),
-            self.val.to(device),
-            self.test.to(device),
-            None if self.coarse is None else self.coarse.to(device),
-            self.coarse_names,
-            self.mean.to(device),
-            self.std.to(device),
-        )
+        """The same data set with every tensor on `device`, if there is room.
+
+        Splits that would take more than 60 % of a GPU's free memory stay where they are, with a
+        warning: `batches(..., device=device)` then moves batch by batch.
+        """
+        device = torch.device(device)
+        parts = [self.split(name) for name in SPLITS]
+        size = sum(part.nbytes for part in parts if part.labels.device.type != device.type)
+        free = free_bytes(device)
+        if fits(size, free):
+            parts = [part.to(device) for part in parts]
+        else:
+            warnings.warn(
+                f"{self.name} needs {size / 1e9:.2f} GB, too much for the {free / 1e9:.2f} GB free "
+                f"on {device}: it stays in host memory and batches are moved one by one",
+                stacklevel=2,
+            )
+        train, val, test = parts
+        coarse = None if self.coarse is None else self.coarse.to(device)
+        mean, std = self.mean.to(device), self.std.to(device)
+        return replace(self, train=train, val=val, test=test, coarse=coarse, mean=mean, std=std)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of every split's pictures and labels: equal digests, equal data; 64 hex digits."""
+        sums = hashlib.sha256()
+        for part in (self.split(name) for name in SPLITS):
+            for value in (part.images, part.labels):
+                sums.update(value.cpu().contiguous().view(torch.uint8).numpy().data)
+        return sums.hexdigest()
 
     def normalise(self, images: Tensor) -> Tensor:
         """uint8 pictures [B, 3, 32, 32] as float32 with zero mean and unit spread per channel."""
-        scale = (1 / (255 * self.std)).to(images.device).view(1, 3, 1, 1)
-        shift = (-self.mean / self.std).to(images.device).view(1, 3, 1, 1)
+        scale, shift = (value.to(images.device) for value in self._line)
         return images.float().mul_(scale).add_(shift)
+
+    @cached_property
+    def _line(self) -> tuple[Tensor, Tensor]:
+        """Slope and offset of normalising, [1, 3, 1, 1] each: once, not for every batch."""
+        slope, offset = 1 / (255 * self.std), -self.mean / self.std
+        return slope.view(1, 3, 1, 1), offset.view(1, 3, 1, 1)
+
+
+def free_bytes(device: torch.device) -> float:
+    """Memory free on a GPU, in bytes; infinite elsewhere, where nothing better could be done."""
+    if device.type != "cuda":
+        return float("inf")
+    return float(torch.cuda.mem_get_info(device)[0])
+
+
+def fits(size: float, free: float) -> bool:
+    """Whether `size` bytes of pictures leave enough of `free` bytes to train in."""
+    return size <= SHARE * free
 
 
 def channel_statistics(images: Tensor) -> tuple[Tensor, Tensor]:
@@ -107,3 +169,4 @@ class Batch(NamedTuple):
     images: Tensor  # float32 [B, 3, 32, 32], normalised, channels_last
     labels: Tensor  # int64 [B]
     index: Tensor  # type: ignore[assignment]  # int64 [B], position in the split; hides tuple.index
+    second: Tensor | None = None  # like images: another augmentation of them, if asked for

@@ -32,7 +32,7 @@ def bench(*, rounds: int = 5, images: int = 2000) -> dict[str, Any]:
 def _render(rounds: int, images: int) -> float:
     data.motif.render(200)
     return round(
-        statistics.median(_seconds(lambda: data.motif.render(images)) for _ in range(rounds))
+        statistics.median(seconds_of(lambda: data.motif.render(images)) for _ in range(rounds))
         / images
         * 1000,
         4,
@@ -48,7 +48,7 @@ def _imports(rounds: int) -> dict[str, float]:
     }
 
     def once(line: str) -> float:
-        return _seconds(lambda: subprocess.run([sys.executable, "-c", line], check=True))
+        return seconds_of(lambda: subprocess.run([sys.executable, "-c", line], check=True))
 
     times = {name: [once(line) for _ in range(rounds)] for name, line in lines.items()}
     middle = {name: statistics.median(values) for name, values in times.items()}
@@ -63,18 +63,21 @@ def _steps(name: str, rounds: int, device: torch.device) -> dict[str, Any]:
     precision = pick_precision(ours, device)
     pictures = torch.randn(128, 3, 32, 32, device=device)
     last = pictures.contiguous(memory_format=torch.channels_last)
-    steps = {"plain": _step(plain, pictures, "fp32"), "ours": _step(ours, last, precision)}
+    steps = {
+        "plain": train_step(plain, pictures, "fp32"),
+        "ours": train_step(ours, last, precision),
+    }
     rates: dict[str, list[float]] = {"plain": [], "ours": []}
     for _ in range(4 * rounds + 1):  # the first round warms up
         for kind, step in steps.items():
-            rates[kind].append(128 / _seconds(step))
+            rates[kind].append(128 / seconds_of(step))
     middle = {kind: statistics.median(values[1:]) for kind, values in rates.items()}
     ratios = [o / p for o, p in zip(rates["ours"][1:], rates["plain"][1:], strict=True)]
     rounded = {f"{kind}_images_per_second": round(value) for kind, value in middle.items()}
     return {"precision": precision, **rounded, "ratio": round(statistics.median(ratios), 2)}
 
 
-def _step(model: nn.Module, images: Tensor, precision: str) -> Callable[[], None]:
+def train_step(model: nn.Module, images: Tensor, precision: str) -> Callable[[], None]:
     labels = torch.arange(len(images), device=images.device) % 100
     optimiser = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, nesterov=True)
 
@@ -90,7 +93,7 @@ def _step(model: nn.Module, images: Tensor, precision: str) -> Callable[[], None
     return step
 
 
-def _seconds(work: Callable[[], Any]) -> float:
+def seconds_of(work: Callable[[], Any]) -> float:
     before = time.perf_counter()
     work()
     return time.perf_counter() - before

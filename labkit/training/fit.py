@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit.data import Batch, Dataset, batches
+from labkit.data.augment import known
 from labkit.errors import positive
 from labkit.evaluation import accuracy, predict
 from labkit.models import Features
@@ -49,6 +50,7 @@ def fit(
     control: Control | None = None,
     device: torch.device | str = "cpu",
     precision: str = "auto",
+    augment: str = "crop-flip",
     config: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
     """Train `model` by `method`, one event after each step: Start, Step ..., Evaluation, Done.
@@ -56,6 +58,7 @@ def fit(
     `method(student, teacher, batch, knobs)` returns named terms; the loss is their sum. If it is
     an nn.Module its parameters are trained too. The teacher sees the student's own crops.
     SGD, Nesterov momentum 0.9; the rate climbs for a tenth of the steps, then falls as a cosine.
+    `augment` names a recipe of `labkit.data.augment`; the record has it if it is not the default.
     Raises ValueError for bad arguments, FloatingPointError when a term is no longer finite.
     """
     positive("learning_rate", learning_rate)
@@ -68,12 +71,13 @@ def fit(
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
         "seed": seed,
+        **({} if known(augment, "augment") == "crop-flip" else {"augment": augment}),
         **(config or {}),
     }
     device = torch.device(device)
     precision = pick_precision(model, device, precision)
     loop = _Loop(model, method, teacher, device, precision, learning_rate, weight_decay)
-    return _events(loop, dataset.to(device), settings, control or Control())
+    return _events(loop, dataset.to(device), settings, control or Control(), augment)
 
 
 class _Loop:
@@ -135,7 +139,7 @@ class _Loop:
 
 
 def _events(
-    loop: _Loop, dataset: Dataset, settings: dict[str, Any], control: Control
+    loop: _Loop, dataset: Dataset, settings: dict[str, Any], control: Control, recipe: str
 ) -> Iterator[Event]:
     named = streams(settings["seed"])
     if hasattr(loop.method, "generator"):
@@ -147,7 +151,13 @@ def _events(
     yield Start(steps, epochs, dict(settings))
     for epoch in range(1, epochs + 1):
         for batch in batches(
-            dataset, batch_size=size, order=named["order"], augment=named["augment"]
+            dataset,
+            batch_size=size,
+            order=named["order"],
+            augment=named["augment"],
+            recipe=recipe,
+            epoch=epoch,
+            device=loop.device,
         ):
             for change in control.apply(step):
                 moved.append({"step": step, "name": change.name, "new": change.new})

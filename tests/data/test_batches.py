@@ -1,12 +1,15 @@
 """Batches: every picture once, moved and mirrored as a plain loop would, the same for one seed."""
 
+import hashlib
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.data import Dataset, Split, batches
-from labkit.data.batches import crop_and_flip
+from labkit.data.augment import RECIPES
 from labkit.data.types import channel_statistics
 
 
@@ -21,6 +24,28 @@ def make(count: int = 50) -> Dataset:
     names = tuple("abcdefg")
     short = split.subset(torch.arange(5))
     return Dataset("noise", names, split, short, short, None, (), mean, std)
+
+
+def digest(tensors) -> str:
+    sums = hashlib.sha256()
+    for tensor in tensors:
+        sums.update(tensor.contiguous().numpy().tobytes())
+    return sums.hexdigest()[:16]
+
+
+def test_default_batches_are_those_of_the_recorded_runs():
+    """Digests of two epochs as they were made when data/reference was recorded."""
+    dataset, order, moves = make(50), generator(5), generator(6)
+    # exact halves of a byte: no square root of the machine's own decides
+    dataset = replace(dataset, mean=torch.full((3,), 0.5), std=torch.full((3,), 0.25))
+    parts = [
+        part
+        for _ in range(2)
+        for part in batches(dataset, batch_size=16, order=order, augment=moves)
+    ]
+    assert digest(part.index for part in parts) == "d288906cdadb15b7"
+    assert digest(part.images.permute(0, 2, 3, 1) for part in parts) == "6a6d468d309ec49d"
+    assert all(part.second is None for part in parts)
 
 
 def test_in_order_gives_every_picture_once():
@@ -86,34 +111,6 @@ def test_order_and_augmentation_are_independent():
         assert torch.equal(one.index, two.index) and not torch.equal(one.images, two.images)
 
 
-def test_crop_and_flip_is_the_plain_loop():
-    images = make(40).train.images
-    moved = crop_and_flip(images, generator(9))
-    draws = generator(9)
-    down, right, mirror = (torch.randint(high, (40, 1), generator=draws) for high in (9, 9, 2))
-    padded = torch.zeros(40, 3, 40, 40, dtype=torch.uint8)
-    padded[:, :, 4:36, 4:36] = images
-    for i in range(40):
-        y, x = int(down[i]), int(right[i])
-        expected = padded[i, :, y : y + 32, x : x + 32]
-        expected = expected.flip(2) if mirror[i] else expected
-        assert torch.equal(moved[i], expected), i
-    assert mirror.unique().numel() == 2  # both kinds were checked
-
-
-def test_every_shift_and_both_directions_happen():
-    """A single bright pixel shows where each picture went."""
-    images = torch.zeros(4000, 3, 32, 32, dtype=torch.uint8)
-    images[:, :, 10, 12] = 255
-    moved = crop_and_flip(images, generator(0))[:, 0]
-    _, y, x = moved.nonzero(as_tuple=True)
-    assert len(y) == 4000
-    assert set(y.tolist()) == set(range(6, 15))
-    assert set(x.tolist()) == set(range(8, 17)) | set(range(15, 24))
-    mirrored = (x > 16).float().mean()
-    assert 0.35 < mirrored < 0.5
-
-
 def test_splits_by_name():
     dataset = make()
     assert len(next(batches(dataset, "val", batch_size=99, order=None, augment=None)).labels) == 5
@@ -128,30 +125,109 @@ def test_bad_batch_sizes_are_named_at_once(size):
         batches(make(5), batch_size=size, order=None, augment=None)
 
 
-def test_channel_statistics_are_mean_and_std():
-    images = make(20).train.images
-    mean, std = channel_statistics(images)
-    values = images.double() / 255
-    torch.testing.assert_close(mean.double(), values.mean((0, 2, 3)), rtol=1e-5, atol=1e-6)
-    deviation = values.transpose(0, 1).flatten(1).std(1, correction=0)
-    torch.testing.assert_close(std.double(), deviation, rtol=1e-4, atol=1e-6)
+def test_two_views_are_independent_pictures_of_the_same():
+    dataset = make(48)
+    draws = {"batch_size": 16, "order": None}
+    pairs = list(batches(dataset, **draws, augment=generator(6), views=2))
+    single = list(batches(dataset, **draws, augment=generator(6)))
+    assert torch.equal(pairs[0].images, single[0].images)
+    for part in pairs:
+        assert part.second.shape == part.images.shape
+        assert part.second.is_contiguous(memory_format=torch.channels_last)
+        differ = (part.images != part.second).flatten(1).any(1)
+        assert differ.float().mean() > 0.9  # the same shift and side: 1 in 162
+    plain = next(batches(dataset, **draws, augment=generator(6), views=2, recipe="none"))
+    assert torch.equal(plain.images, plain.second)
 
 
-def test_a_blank_data_set_normalises_without_infinities():
-    mean, std = channel_statistics(torch.zeros(4, 3, 32, 32, dtype=torch.uint8))
-    assert mean.tolist() == [0, 0, 0] and std.min() > 0
+def test_every_recipe_by_name_and_any_function():
+    dataset = make(32)
+    shown = {}
+    for name in RECIPES:
+        part = next(batches(dataset, batch_size=32, order=None, augment=generator(1), recipe=name))
+        assert part.images.shape == (32, 3, 32, 32) and part.images.isfinite().all()
+        shown[name] = digest([part.images])
+    assert len(set(shown.values())) == len(shown)
+    assert shown["none"] == digest([dataset.normalise(dataset.train.images)])
+
+    def darkest(images, generator):
+        return torch.zeros_like(images)
+
+    part = next(batches(dataset, batch_size=8, order=None, augment=generator(1), recipe=darkest))
+    torch.testing.assert_close(part.images[0, :, 0, 0], -dataset.mean / dataset.std)
 
 
-def test_split_subset_carries_everything_along():
-    split = make(10).train
-    part = split.subset(torch.tensor([7, 2]))
-    assert len(part) == 2 and part.factors["place"].tolist() == [7, 2] and part.masks is None
-    assert torch.equal(part.images[0], split.images[7])
+def mirrored(dataset: Dataset, order: torch.Generator, epoch: int) -> torch.Tensor:
+    """bool [N]: which pictures one epoch of the alternating recipe shows mirrored."""
+    found = torch.zeros(len(dataset.train), dtype=torch.bool)
+    for part in batches(
+        dataset,
+        batch_size=8,
+        order=order,
+        augment=generator(2),
+        recipe="alternating-flip",
+        epoch=epoch,
+    ):
+        found[part.index] = (
+            part.images[:, 0].sum(1).argmax(1) > 15
+        )  # the column of the bright pixel
+    return found
 
 
-def test_data_set_moves_whole():
-    moved = make().to("meta")
-    for tensor in (moved.mean, moved.std, moved.train.images, moved.val.labels):
-        assert tensor.device.type == "meta"
-    assert moved.train.factors["place"].device.type == "meta"
-    assert moved.classes == 7
+def test_alternating_flip_follows_the_picture_whatever_the_order():
+    dataset, order = make(64), generator(1)
+    images = torch.zeros(64, 3, 32, 32, dtype=torch.uint8)
+    images[:, :, 16, 5] = 255
+    dataset = replace(dataset, train=replace(dataset.train, images=images))
+    third, fourth, fifth = (mirrored(dataset, order, epoch) for epoch in (3, 4, 5))
+    assert torch.equal(third, ~fourth) and torch.equal(third, fifth)
+    assert 16 < third.sum() < 48
+
+
+def test_batches_for_another_device_are_gathered_at_home():
+    dataset = make(20)
+    draws = {"batch_size": 8, "order": None}
+    home, there = (
+        list(batches(dataset, **draws, augment=generator(1), device=device))
+        for device in (None, torch.device("cpu"))
+    )
+    for one, two in zip(home, there, strict=True):
+        assert torch.equal(one.images, two.images) and torch.equal(one.labels, two.labels)
+    away = list(batches(dataset, **draws, augment=generator(1), views=2, device="meta"))
+    assert [len(part.labels) for part in away] == [8, 8, 4]
+    for part in away:
+        assert {value.device.type for value in part} == {"meta"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"recipe": "crop-flp"}, "unknown recipe 'crop-flp'.*Did you mean 'crop-flip'"),
+        ({"recipe": ["none"]}, "unknown recipe"),
+        ({"views": 3}, "views must be 1, or 2"),
+        ({"views": 0}, "views must be a whole number"),
+        ({"views": 2, "augment": None}, "2 with an augment generator"),
+        ({"epoch": -1}, "epoch must be a whole number"),
+    ],
+)
+def test_bad_settings_are_named_at_once(setting, message):
+    given_ = {"batch_size": 4, "order": None, "augment": generator(0)} | setting
+    with pytest.raises(ValueError, match=message):
+        batches(make(5), **given_)
+
+
+def test_batches_are_made_in_one_thread_and_leave_the_number_as_it_was():
+    used = []
+
+    def watching(images, generator):
+        used.append(torch.get_num_threads())
+        return images
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        parts = batches(make(20), batch_size=8, order=None, augment=generator(0), recipe=watching)
+        left = [torch.get_num_threads() for _ in parts]
+    finally:
+        torch.set_num_threads(before)
+    assert used == [1, 1, 1] and left == [2, 2, 2]
