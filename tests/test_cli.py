@@ -8,10 +8,27 @@ from labkit import cli, training
 
 
 def test_doctor_names_versions_and_device(capsys):
-    assert cli.main(["doctor"]) == 0
+    status = cli.main(["doctor", "--quick"])
     printed = capsys.readouterr().out
+    assert status == ("To mend first" in printed)
     assert training.versions()["torch"] in printed
     assert "threads" in printed
+
+
+def test_a_problem_makes_the_doctor_exit_with_1(capsys, monkeypatch):
+    monkeypatch.setattr("labkit.training.facts._version", lambda name: None)
+    assert cli.main(["doctor", "--quick"]) == 1
+    assert "To mend first" in capsys.readouterr().out
+
+
+def test_teach_names_its_data(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("labkit.models.teachers.TEACHERS", tmp_path)
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "cache"))
+    options = ["--data", "motif100-exact", "--train", "200", "--epochs", "1"]
+    assert cli.main(["teach", "resnet8", *options]) == 0
+    card = json.loads((tmp_path / "resnet8-exact.json").read_text())
+    assert card["data"] == {"name": "motif100-exact", "train": 200, "seed": 1}
+    assert card["config"]["augment"] == "none"
 
 
 def test_unknown_model_is_one_line_with_the_nearest(capsys):

@@ -7,7 +7,7 @@ import torch
 from labkit.data.types import Dataset
 from labkit.errors import unknown
 
-NAMES = ("motif100", "folder:PATH")
+NAMES = ("motif100", "motif100-exact", "cifar10", "cifar100", "folder:PATH")
 
 
 def load(
@@ -18,19 +18,27 @@ def load(
     test: int | None = None,
     seed: int = 0,
     difficulty: float = 0.3,
+    bias: float = 0.0,
     device: torch.device | str = "cpu",
     on_bad_image: Literal["raise", "skip"] = "raise",
+    source: Literal["auto", "hub", "archive"] = "auto",
     progress: bool = True,
 ) -> Dataset:
     """The data set `name` on `device`: "motif100", or "folder:PATH" for one folder per class.
 
+    "motif100-exact" is Motif-100 at the setting where p(class | picture) is known exactly.
+    "cifar10" and "cifar100" come over the net the first time: from the Hugging Face hub, else
+    the original archive, unless `source` names one of the two.
+
     `train`, `val`, `test` are numbers of pictures, spread evenly over the classes; None means
-    5000, 1000 and 2000 of Motif-100 or all there are in a folder.  `seed` draws the pictures
-    or the subset.  `difficulty` (0..1) is for Motif-100; `on_bad_image` ("raise" or "skip") and
-    `progress` (a line while reading takes long) are for folders.
-    ValueError for an unknown name or a bad number; FileNotFoundError for a missing folder.
+    5000, 1000 and 2000 of Motif-100, or all there are in CIFAR or a folder.  `seed` draws the
+    pictures or the subset.  `difficulty` and `bias` (0..1) are for Motif-100, `on_bad_image`
+    ("raise" or "skip") is for folders, and `progress` (a line while it takes long) for all but
+    Motif-100.
+    ValueError for an unknown name or a bad number; FileNotFoundError for a missing folder;
+    ConnectionError, saying what to do, where CIFAR cannot be fetched.
     """
-    from labkit.data import folder, motif
+    from labkit.data import cifar, folder, motif
 
     if isinstance(name, str) and name.startswith("folder:"):
         dataset = folder.load(
@@ -43,8 +51,15 @@ def load(
             progress=progress,
         )
         return dataset.to(device)
+    if name == "motif100-exact":
+        return motif.load_exact(train=train, val=val, test=test, seed=seed, device=device)
+    if name in ("cifar10", "cifar100"):
+        dataset = cifar.load(
+            name, train=train, val=val, test=test, seed=seed, source=source, progress=progress
+        )
+        return dataset.to(device)
     if name != "motif100":
         raise unknown("dataset", name, NAMES)
     return motif.load(
-        train=train, val=val, test=test, seed=seed, difficulty=difficulty, device=device
+        train=train, val=val, test=test, seed=seed, difficulty=difficulty, bias=bias, device=device
     )

@@ -1,5 +1,11 @@
 """Evaluation: what a trained network knows."""
 
+from labkit.evaluation.information import (
+    background_information,
+    entropy,
+    in_bins,
+    mutual_information,
+)
 from labkit.evaluation.predict import accuracy, predict
 from labkit.evaluation.similarity import (
     class_similarity,
@@ -10,9 +16,13 @@ from labkit.evaluation.similarity import (
 
 __all__ = [
     "accuracy",
+    "background_information",
     "class_similarity",
+    "entropy",
     "gradient",
     "group_similarity",
+    "in_bins",
+    "mutual_information",
     "predict",
     "rank_agreement",
 ]

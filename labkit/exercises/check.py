@@ -80,7 +80,7 @@ def _mismatch(got: Any, expected: Tensor) -> str | None:
     if got.shape != expected.shape:
         return f"expected shape {list(expected.shape)}, got {list(got.shape)}."
     got = got.detach().to(expected.dtype)
-    if torch.allclose(got, expected, rtol=1e-5, atol=1e-8):
+    if torch.allclose(got, expected, rtol=1e-5, atol=1e-8, equal_nan=True):
         return None
     worst = (got - expected).abs().nan_to_num(nan=torch.inf).argmax()
     theirs, ours = got.flatten()[worst].item(), expected.flatten()[worst].item()

@@ -99,14 +99,19 @@ def softened(
 
 
 def similarity(
-    ours: Tensor, names: Sequence[str], temperature: float, truth: Tensor | None = None
+    ours: Tensor,
+    names: Sequence[str],
+    temperature: float,
+    truth: Tensor | None = None,
+    *,
+    source: str = "the truth",
 ) -> go.Figure:
     """The teacher's class similarity at T, beside the true one where it is known; [G, G] each.
 
-    Off-diagonal entries only, each matrix scaled to its own largest: how alike is what counts,
-    not how probable.
+    `source` says what `truth` is. Off-diagonal entries only, each matrix scaled to its own
+    largest: how alike is what counts, not how probable.
     """
-    shown = {f"the teacher at T = {temperature:.2f}": ours, "the truth": truth}
+    shown = {f"the teacher at T = {temperature:.2f}": ours, source: truth}
     parts: list[dict[str, Any]] = []
     for title, matrix in shown.items():
         if matrix is None:
@@ -123,8 +128,8 @@ def similarity(
     said = "Where the truth is unknown there is nothing to compare with."
     if truth is not None:
         said = (
-            "Its ranking of wrong classes agrees with their true overlap with a rank correlation "
-            f"of {rank_agreement(ours, truth):.2f} (0 is chance, 1 is perfect)."
+            f"Its ranking of wrong classes agrees with {source} with a rank correlation of "
+            f"{rank_agreement(ours, truth):.2f} (0 is chance, 1 is perfect)."
         )
     return style.panels(
         parts,

@@ -76,7 +76,8 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
         {"title": "accuracy (validation)", "traces": scores, "x": x},
     ]
     parts[0]["y"] = {"title": "nats", "rangemode": "tozero"}
-    parts[1]["y"] = {"title": "accuracy", "rangemode": "tozero", "tickformat": ".0%"}
+    share: dict[str, Any] = {"title": "accuracy", "rangemode": "tozero", "tickformat": ".0%"}
+    parts[1]["y"] = share if curves or reference else share | {"range": [0, 1]}
     shapes, labels = _moves(curves[-1]) if curves else ([], [])
     return style.panels(
         parts,

@@ -8,12 +8,14 @@ from torch import nn
 
 from labkit.errors import unknown
 from labkit.models.convnet import ConvNet
+from labkit.models.linear import Linear
 from labkit.models.resnet import ResNet
 
 _RESNET = (16, 16, 32, 64)
 _RESNET_X4 = (32, 64, 128, 256)
 
 MODELS: dict[str, Callable[[int], nn.Module]] = {
+    "linear": Linear,
     "convnet": partial(ConvNet, (32, 64, 128)),
     **{f"resnet{depth}": partial(ResNet, depth, _RESNET) for depth in (8, 14, 20, 32, 44, 56, 110)},
     **{f"resnet{depth}x4": partial(ResNet, depth, _RESNET_X4) for depth in (8, 32)},

@@ -2,6 +2,7 @@
 
 from labkit.training.budgets import BUDGETS, Budget, budget
 from labkit.training.device import pick_device, pick_precision
+from labkit.training.doctor import doctor
 from labkit.training.events import (
     Control,
     Done,
@@ -13,9 +14,9 @@ from labkit.training.events import (
 )
 from labkit.training.fit import fit, streams
 from labkit.training.methods import METHODS, cross_entropy, distillation
-from labkit.training.records import paired, reference, summary, versions
+from labkit.training.records import keep, paired, reference, summary, versions
 from labkit.training.run import Run, pick_driver, run
-from labkit.training.teach import teach
+from labkit.training.teach import bayes_teacher, teach
 
 __all__ = [
     "BUDGETS",
@@ -29,10 +30,13 @@ __all__ = [
     "Run",
     "Start",
     "Step",
+    "bayes_teacher",
     "budget",
     "cross_entropy",
     "distillation",
+    "doctor",
     "fit",
+    "keep",
     "paired",
     "pick_device",
     "pick_driver",

@@ -2,9 +2,11 @@
 
 import json
 import math
+import os
 import platform
 import statistics
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,21 @@ def reference(name: str) -> Any:
     if not path.is_file():
         raise unknown("reference record", name, sorted(p.stem for p in REFERENCE.glob("*.json")))
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def keep(record: Mapping[str, Any], name: str) -> Path:
+    """Write a run's record as JSON to runs/NAME-DATE-TIME.json; returns where.
+
+    The folder is `LABKIT_RUNS`, or runs in the repository if that can be written, or in the
+    working folder. Raises OSError where nothing can be written.
+    """
+    home = REFERENCE.parents[1]
+    home = home if os.access(home, os.W_OK) else Path.cwd()
+    folder = Path(os.environ.get("LABKIT_RUNS") or home / "runs").expanduser()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
+    path.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+    return path
 
 
 def summary(values: Iterable[float]) -> dict[str, float]:

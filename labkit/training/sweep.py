@@ -5,29 +5,36 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from labkit import data, models
 from labkit.errors import unknown
 from labkit.training.device import pick_device
 from labkit.training.events import Control, Event
-from labkit.training.fit import fit
+from labkit.training.fit import Teacher, fit
 from labkit.training.methods import METHODS
 from labkit.training.records import paired, summary
 from labkit.training.run import run
+from labkit.training.teach import bayes_teacher
 
 KNOBS = ("temperature", "alpha")
 
 
 def expand(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every run of a spec: the settings of each row with lists multiplied out, seed by seed."""
+    """Every run of a spec: the settings of each row with lists multiplied out, seed by seed.
+
+    A row may name another `teacher`, or change the spec's `data` in part.
+    """
     shared = {k: v for k, v in spec.items() if k not in ("baseline", "data", "rows", "teacher")}
     for label, row in spec["rows"].items():
         settings = {k: v for k, v in {**shared, **row}.items() if k != "against"}
+        if "data" in row:
+            settings["data"] = {**spec["data"], **row["data"]}
         names = [k for k, v in settings.items() if isinstance(v, list)]
         for values in itertools.product(*(settings[k] for k in names)):
             chosen = {**settings, **dict(zip(names, values, strict=True))}
@@ -45,14 +52,22 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
     _write(out, have.values())  # a line cut off by a kill must not spoil the next one
     missing = [r for r in runs if _key(r) not in have]
     where = pick_device(device)
-    dataset = data.load(**spec["data"], progress=False).to(where)
-    network = models.load_teacher(spec["teacher"])
-    teacher = Replay(network.to(where, memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+    @lru_cache(maxsize=1)
+    def pictures(described: str) -> data.Dataset:
+        return data.load(**json.loads(described), progress=False).to(where)
+
+    @lru_cache(maxsize=1)
+    def answers(name: str | None, described: str) -> Replay | None:
+        return None if name is None else Replay(_teacher(name, pictures(described), where))
+
     began = time.monotonic()
     for done, settings in enumerate(missing):
         if _key(settings) in have:  # another row asked for the same run
             continue
-        record = {"run": settings, **one(settings, dataset, teacher, where)}
+        described = json.dumps(settings.get("data", spec["data"]))
+        teacher = answers(settings.get("teacher", spec.get("teacher")), described)
+        record = {"run": settings, **one(settings, pictures(described), teacher, where)}
         have[_key(settings)] = record
         with out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
@@ -67,15 +82,29 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
     return [have[_key(r)] | {"run": r} for r in runs]
 
 
+def _teacher(name: str, dataset: data.Dataset, device: torch.device) -> Teacher:
+    if name == "bayes":
+        return bayes_teacher(dataset)
+    network = models.load_teacher(name)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 def one(
-    settings: Mapping[str, Any], dataset: data.Dataset, teacher: "Replay", device: torch.device
+    settings: Mapping[str, Any],
+    dataset: data.Dataset,
+    teacher: "Replay | None",
+    device: torch.device,
 ) -> dict[str, Any]:
     """One run and its record, without the parts that every run of the sweep shares."""
     if settings["method"] not in METHODS:
         raise unknown("method", settings["method"], METHODS)
-    named = ("epochs", "batch_size", "learning_rate", "seed", "weight_decay", "precision")
+    named = (
+        "augment", "batch_size", "epochs", "learning_rate", "precision", "seed", "weight_decay",
+    )  # fmt: skip
     uses_teacher = settings["method"] != "cross-entropy"
     if uses_teacher:
+        if teacher is None:
+            raise ValueError(f"the method {settings['method']!r} needs a teacher: name one")
         teacher.rewind(tuple(settings.get(k) for k in ("seed", "epochs", "batch_size")))
     events = fit(
         models.build(settings["student"], dataset.classes, seed=settings["seed"]),
@@ -101,7 +130,7 @@ class Replay:
     need look at it once. `rewind(stream)` starts a run; another stream forgets the answers.
     """
 
-    def __init__(self, teacher: nn.Module) -> None:
+    def __init__(self, teacher: Teacher) -> None:
         self.teacher, self.stream, self.at = teacher, None, 0
         self.answers: list[Tensor] = []
 
@@ -166,6 +195,7 @@ def _row(settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any]) -
     return {
         **settings,
         "test_accuracy": summary(test.values()),
+        "test_loss": summary(r["result"]["test_loss"] for r in runs.values()),
         "val_accuracy": summary(r["result"]["val_accuracy"] for r in runs.values()),
         "difference": paired(test, against),
         "seconds": summary(r["seconds"] for r in runs.values()),

@@ -1,11 +1,11 @@
-"""A teacher for images that none ships for."""
+"""Teachers: one trained for images that none ships for, and the perfect one."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from labkit import models
-from labkit.data import Dataset
-from labkit.training.fit import fit
+from labkit.data import Dataset, motif
+from labkit.training.fit import Teacher, fit
 from labkit.training.methods import cross_entropy
 from labkit.training.run import run
 
@@ -39,3 +39,23 @@ def teach(
         name=f"teacher {name}",
     )
     return model.eval().requires_grad_(False)
+
+
+def bayes_teacher(dataset: Dataset) -> Teacher:
+    """The perfect teacher of "motif100-exact": its logits are the exact log p(class | picture).
+
+    It answers for the pictures as they were drawn: train without moving or mirroring them.
+    ValueError for another data set.
+    """
+    if dataset.name != "motif100-exact":
+        raise ValueError(f"only motif100-exact has a known posterior, not {dataset.name!r}")
+    noise = dataset.train.factors["noise"][0].item()
+    scale, shift = 255 * dataset.std.view(1, 3, 1, 1), 255 * dataset.mean.view(1, 3, 1, 1)
+
+    def answer(images: Tensor) -> models.Features:
+        pixels = images * scale.to(images.device) + shift.to(images.device)
+        drawn = pixels.round().to(torch.uint8)  # [B, 3, 32, 32], `normalise` undone
+        logits = motif.bayes_posterior(drawn, noise=noise, log=True)  # [B, 100]
+        return models.Features((), images.new_empty(0), logits)
+
+    return answer

@@ -1,6 +1,8 @@
 """Sliders onto figures, and a panel that trains while you watch."""
 
 from labkit.widgets.controls import alpha, choice, negatives, slider, switch, temperature
+from labkit.widgets.data import DataPanel, data_panel
+from labkit.widgets.doctor import DoctorPanel, doctor
 from labkit.widgets.explore import ExplorePanel, explore
 from labkit.widgets.live import live, update
 from labkit.widgets.panel import Panel
@@ -8,11 +10,15 @@ from labkit.widgets.show import show
 from labkit.widgets.training import TrainingPanel
 
 __all__ = [
+    "DataPanel",
+    "DoctorPanel",
     "ExplorePanel",
     "Panel",
     "TrainingPanel",
     "alpha",
     "choice",
+    "data_panel",
+    "doctor",
     "explore",
     "live",
     "negatives",

@@ -27,8 +27,29 @@ def test_motif_default_sizes_and_arguments_reach_the_renderer():
 
 @pytest.mark.parametrize("name", ["motif10", "cifar", "", "folders:x", None, 3])
 def test_unknown_names_list_the_choices(name):
-    with pytest.raises(ValueError, match=r"unknown dataset .*choose from motif100, folder:PATH"):
+    with pytest.raises(ValueError, match=r"unknown dataset .*choose from motif100, .*folder:PATH"):
         load(name)
+
+
+def test_the_exact_set_by_name():
+    data = load("motif100-exact", train=100, val=100, test=100)
+    assert data.name == "motif100-exact" and data.classes == 100
+    assert torch.equal(data.test.images, motif.exact.render(100, split="test").images)
+
+
+def test_only_training_and_validation_pictures_are_biased():
+    data = load("motif100", train=300, val=300, test=300, bias=1.0)
+    own = {
+        name: (data.split(name).factors["background"] == data.split(name).factors["shape"])
+        for name in ("train", "val", "test")
+    }
+    assert own["train"].all() and own["val"].all() and own["test"].float().mean() < 0.15
+
+
+def test_digest_names_the_content():
+    one, two = (load("motif100", train=100, val=100, test=100, seed=s) for s in (0, 1))
+    assert one.digest == load("motif100", train=100, val=100, test=100).digest != two.digest
+    assert len(one.digest) == 64
 
 
 def test_near_names_are_suggested():

@@ -1,37 +1,8 @@
-"""Every known wrong answer gets its own message; right, missing and broken ones are told apart."""
+"""The reference answers of lab 01, and the usual ways to write its loss."""
 
-import pytest
 import torch
 
 from labkit.exercises import lab01
-
-CASES = [
-    pytest.param(exercise, message, mistake, id=f"{exercise.name}: {message[:40]}")
-    for exercise in lab01.EXERCISES
-    for message, mistake in exercise.mistakes.items()
-]
-
-
-@pytest.mark.parametrize(("exercise", "message", "mistake"), CASES)
-def test_each_mistake_is_named(exercise, message, mistake):
-    verdict = exercise.check(mistake)
-    assert (verdict.state, verdict.message) == ("wrong", message)
-
-
-@pytest.mark.parametrize("exercise", lab01.EXERCISES, ids=lambda e: e.name)
-def test_states(exercise):
-    def stub(*arguments):
-        raise NotImplementedError
-
-    assert exercise.check(exercise.reference).state == "correct"
-    assert exercise.check(stub).state == "not attempted"
-    assert exercise.check(lambda *a: None).state == "not attempted"
-    assert exercise.check(lambda *a: ...).state == "not attempted"
-    assert "ZeroDivisionError" in exercise.check(lambda *a: 1 / 0).message
-    assert "shape" in exercise.check(lambda *a: torch.zeros(2, 3, 4)).message
-    assert "no known mistake" in exercise.check(lambda *a: exercise.reference(*a) + 7).message
-    assert exercise.check(lambda *a: exercise.reference(*a) * torch.nan).state == "wrong"
-    assert exercise.check("text").state == "wrong"
 
 
 def test_the_obvious_ways_to_write_the_loss_are_recognised():

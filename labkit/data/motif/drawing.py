@@ -43,7 +43,7 @@ def draw(scene: Scene) -> tuple[Tensor, Tensor]:
     return image.add_(0.5).clamp_(0, 255).to(torch.uint8), mask
 
 
-def _frame(x: Tensor, y: Tensor, angle: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
+def frame(x: Tensor, y: Tensor, angle: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
     """Pixel centres [n, 32, 32] in coordinates centred on x, y, turned and divided by radius."""
     cosine, sine = (angle.cos() / radius)[:, None], (angle.sin() / radius)[:, None]
     line = _line(x.device)
@@ -60,7 +60,7 @@ def _line(device: torch.device) -> Tensor:
 def _object_frame(scene: Scene) -> tuple[Tensor, Tensor, Tensor]:
     factors = scene.factors
     radius = factors["scale"]
-    x, y = _frame(factors["x"], factors["y"], factors["rotation"].deg2rad(), radius)
+    x, y = frame(factors["x"], factors["y"], factors["rotation"].deg2rad(), radius)
     return x, y, radius[:, None, None]
 
 
@@ -95,7 +95,7 @@ def _draw_other(image: Tensor, other: Tensor) -> None:
     x, y, radius, angle, kind = other[:, :5].unbind(1)
     form = _kinds(image.device)[(kind * len(KINDS)).long()].T[:, :, None, None]  # [6, n, 1, 1]
     flat, large, small, middle, width, stretch = form
-    x, y = _frame(x, y, angle, radius.clamp_min(0.5))
+    x, y = frame(x, y, angle, radius.clamp_min(0.5))
     x, y = x.abs_(), y.abs_().mul_(stretch)
     value = torch.addcmul(x * x, y, y).sqrt_().mul_(flat)
     value.addcmul_(torch.maximum(x, y), large).addcmul_(torch.minimum(x, y), small)

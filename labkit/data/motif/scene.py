@@ -25,7 +25,7 @@ MUTED = 0.75  # the ground is paler than its palette colour: an object of that c
 NEEDS = {
     "position": 2, "rotation": 1, "scale": 1, "phase": 2, "background": 1, "color": 20,
     "color2": 20, "jitter": 9, "field": 3 * GRID * GRID, "light": 2, "noise": 1,
-    "distractors": 1, "others": 8 * SLOTS,
+    "distractors": 1, "others": 8 * SLOTS, "bias": 1,
 }  # fmt: skip
 
 
@@ -53,7 +53,9 @@ def class_order(seed: int, split: int, blocks: Tensor) -> Tensor:
     return (position + CLASSES * blocks[:, None]).T.flatten()
 
 
-def sample(seed: int, split: int, blocks: Tensor, difficulty: float) -> tuple[Tensor, Scene]:
+def sample(
+    seed: int, split: int, blocks: Tensor, difficulty: float, bias: float
+) -> tuple[Tensor, Scene]:
     """Picture numbers int64 [n] and the Scene of these blocks, n = 100 * len(blocks).
 
     Factors: shape 0..19, texture 0..4, color, color2 and background 0..19 (palette); x, y of the
@@ -66,7 +68,11 @@ def sample(seed: int, split: int, blocks: Tensor, difficulty: float) -> tuple[Te
     draws = _draws(key)
     label = torch.arange(CLASSES, device=key.device).repeat_interleave(len(blocks))
     factors = {"shape": label // len(TEXTURES), "texture": label % len(TEXTURES)}
-    factors |= _colours(draws) | _pose(draws, difficulty) | _conditions(draws, difficulty)
+    factors |= (
+        _colours(draws, factors["shape"], bias)
+        | _pose(draws, difficulty)
+        | _conditions(draws, difficulty)
+    )
     palette, jitter = colours(key.device), (2 * draws["jitter"] - 1) * 60 * difficulty
     wanted = torch.stack([factors["color"], factors["color2"], factors["background"]], 1)
     first, second, ground = (palette[wanted] + jitter.view(-1, 3, 3)).clamp_(0, 255).unbind(1)
@@ -83,9 +89,13 @@ def _draws(key: Tensor) -> dict[str, Tensor]:
     return dict(zip(NEEDS, numbers.split(list(NEEDS.values()), dim=1), strict=True))
 
 
-def _colours(draws: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Palette numbers [n]: the object's two colours differ from each other and the ground."""
+def _colours(draws: dict[str, Tensor], shape: Tensor, bias: float) -> dict[str, Tensor]:
+    """Palette numbers [n]: the object's two colours differ from each other and the ground.
+
+    With probability `bias` the ground has the shape's own colour, number `shape` of the palette.
+    """
     background = (draws["background"][:, 0] * len(COLOURS)).long()
+    background = torch.where(draws["bias"][:, 0] < bias, shape, background)
     differ = apart(background.device)
     free = differ[background]
     color = ((draws["color"] + 1) * free).argmax(1)
