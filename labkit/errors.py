@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import operator
 from collections.abc import Iterable
 
 
@@ -28,3 +29,14 @@ def between(name: str, value: float, low: float, high: float) -> float:
     if isinstance(value, (bool, str)) or value is None or not low <= float(value) <= high:
         raise ValueError(f"{name} must be between {low:g} and {high:g}, got {value!r}")
     return float(value)
+
+
+def whole(name: str, value: object, minimum: int = 1) -> int:
+    """`value` as an int; ValueError unless it is a whole number of at least `minimum`."""
+    try:
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < minimum:
+        raise ValueError(f"{name} must be a whole number of at least {minimum}, got {value!r}")
+    return number

@@ -4,7 +4,8 @@
     python labs/build.py --execute   also run the solutions and store what their marked cells print
     python labs/build.py --check     exit 1 and name the notebooks that the masters no longer give
 
-A number (`01`) or a name after the options limits all three to those labs.
+A number (`01`) or a name after the options limits all three to those labs. Data cards with
+numbers from records (data/cards/source/*.md) are written to data/cards on the way.
 """
 
 import argparse
@@ -207,6 +208,12 @@ def text_of(master: Path, notebook: Path, root: Path, run: bool = False) -> str:
     return nbformat.writes(built).rstrip("\n") + "\n"
 
 
+def cards(root: Path) -> dict[Path, str]:
+    """Every data card that quotes records, and the text it should hold."""
+    found = sorted((root / "data/cards/source").glob("*.md"))
+    return {root / "data/cards" / path.name: fill(read(path), root, path) for path in found}
+
+
 def stale(root: Path = ROOT, names: Sequence[str] = ()) -> list[str]:
     """Notebooks that are missing, differ from what their masters give, or have no master."""
     wrong, expected = [], set()
@@ -216,6 +223,8 @@ def stale(root: Path = ROOT, names: Sequence[str] = ()) -> list[str]:
             if not notebook.exists() or read(notebook) != text_of(master, notebook, root):
                 wrong.append(notebook)
     if not names:
+        made = cards(root).items()
+        wrong += [card for card, text in made if not card.exists() or read(card) != text]
         wrong += {*root.glob("labs/*.ipynb"), *root.glob("labs/solutions/*.ipynb")} - expected
     return sorted(path.relative_to(root).as_posix() for path in wrong)
 
@@ -237,6 +246,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
                 notebook.parent.mkdir(exist_ok=True)
                 notebook.write_text(text, encoding="utf-8", newline="\n")
                 print(f"wrote {notebook.relative_to(root).as_posix()}")
+        for card, text in ({} if options.check or options.names else cards(root)).items():
+            card.write_text(text, encoding="utf-8", newline="\n")
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

@@ -13,9 +13,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from labkit.data.checks import whole
 from labkit.data.motif.hashing import mix
-from labkit.errors import between, positive, unknown
+from labkit.errors import between, positive, unknown, whole
 
 PAD = 4  # pixels of black added on each side before a crop
 GREY = (0.299, 0.587, 0.114)  # the eye's share of red, green and blue (ITU-R BT.601)

@@ -6,9 +6,9 @@ import torch
 from torch import Generator, Tensor
 
 from labkit.data.augment import Recipe, augmented, known
-from labkit.data.checks import whole
 from labkit.data.threads import one_thread
 from labkit.data.types import Batch, Dataset, Split
+from labkit.errors import whole
 
 
 def batches(

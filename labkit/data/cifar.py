@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from labkit.data import fetch
-from labkit.data.checks import whole
 from labkit.data.cifar_sources import KINDS, SIZES, SOURCES, bring
 from labkit.data.types import SPLITS, Dataset, Split, channel_statistics
-from labkit.errors import unknown
+from labkit.errors import unknown, whole
 
 VERSION = 1  # of what is put into the store
 HELD_OUT = 10  # one in so many of the original training pictures is for validation

@@ -14,11 +14,10 @@ import torch
 from torch import Tensor
 
 from labkit.data import store
-from labkit.data.checks import whole
 from labkit.data.decoding import read_images
 from labkit.data.tree import Files, find_splits
 from labkit.data.types import SIDE, SPLITS, Dataset, Split
-from labkit.errors import unknown
+from labkit.errors import unknown, whole
 
 VERSION = 1  # of what decoding makes of a file: another number reads every folder again
 MANY, LARGE = 2_000, 32_000_000  # pictures or bytes from which a folder is kept in the store

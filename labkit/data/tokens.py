@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from labkit.data.checks import whole
+from labkit.errors import whole
 
 PADDING, UNKNOWN = 0, 1
 SPECIALS = ("<pad>", "<unk>")  # the words of these two numbers

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from labkit.data.checks import whole
-from labkit.errors import unknown
+from labkit.errors import unknown, whole
 
 SIDE = 32  # height and width of every picture, in pixels
 SPLITS = ("train", "val", "test")

@@ -52,7 +52,10 @@ class Exercise:
             except Exception as error:  # the learner's code may raise anything
                 return self._say("wrong", f"your function raised {type(error).__name__}: {error}")
         if any(got is None or got is Ellipsis for got in given):
-            return self._say("not attempted", "not attempted yet (nothing was returned).")
+            return self._say(
+                "not attempted",
+                "not attempted yet: nothing was returned (is the return line missing?).",
+            )
         for got, arguments in zip(given, trials, strict=True):
             problem = _mismatch(got, self.reference(*arguments))
             if problem:

@@ -118,6 +118,9 @@ mutual_information = Exercise(
             -_plogp(_margins(n)[0]).sum()
         ),
         "the sign is turned: mutual information is never negative.": lambda n: -_information(n),
+        "H(a) + H(b) counts what they share twice: subtract the joint entropy H(a, b).": lambda n: (
+            -_plogp(_margins(n)[1]).sum() - _plogp(_margins(n)[2]).sum()
+        ),
         "weigh each log ratio by the joint probability, not evenly.": lambda n: (
             _log_ratio(n).nan_to_num(neginf=0.0).mean()
         ),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from labkit.figures import style
 
-TEMPERATURES = torch.logspace(-1, 1, 41)  # 0.1 to 10
+TEMPERATURES = torch.logspace(-3, 3, 49, base=2)  # 1/8 to 8, as the labs' slider
 
 
 def answers(
@@ -25,7 +25,8 @@ def answers(
 
     teacher_row: logits [C]; exact_row: probabilities [C]; picture: uint8 [3, H, W], grey.
     """
-    said = (teacher_row / temperature).softmax(0)
+    log_said = (teacher_row / temperature).log_softmax(0)  # finite where a softmax is 0
+    said = log_said.exp()
     order = exact_row.argsort(descending=True)[:top]
     ticks = [names[i] + (" (drawn)" if i == label else "") for i in order.tolist()]
     traces = [
@@ -34,7 +35,7 @@ def answers(
             {"exact posterior": exact_row, f"teacher at T = {temperature:.2f}": said}.items()
         )
     ]
-    kl = _kl(exact_row[None], said.log()[None]).item()
+    kl = _kl(exact_row[None], log_said[None]).item()
     shown = ((picture.float() - 128) * 1.5 + 128).clamp(0, 255).to(torch.uint8)
     return style.figure(
         traces,
@@ -58,7 +59,7 @@ def softness(teacher: Tensor, exact: Tensor, temperature: float) -> go.Figure:
     best = int(away[:-1].argmin())
     truth = -(exact * exact.clamp_min(1e-30).log()).sum(1).mean().item()
     t = TEMPERATURES.numpy()
-    axis = {"title": "temperature T", "type": "log", "tickvals": [0.1, 0.3, 1, 3, 10]}
+    axis = {"title": "temperature T", "type": "log", "tickvals": [0.125, 0.25, 0.5, 1, 2, 4, 8]}
     here = {"type": "scatter", "mode": "markers", "showlegend": False, "name": "current T"}
     here |= {"marker": {"size": 11, "color": style.COLOURS["black"], "symbol": "diamond"}}
     near, far = away[:-1].min().item(), away[:-1].max().item()
@@ -70,7 +71,8 @@ def softness(teacher: Tensor, exact: Tensor, temperature: float) -> go.Figure:
             ],
             "title": "distance from the truth",
             "x": axis,
-            "y": {"title": "nats", "type": "log", "range": _log_range(near, far)},
+            "y": {"title": "nats", "type": "log", "range": _log_range(near, far)}
+            | {"tickvals": [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100]},
         },
         {
             "traces": [

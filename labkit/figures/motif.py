@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from labkit.data import captions, motif
 from labkit.evaluation import background_information
 from labkit.figures import style
 
@@ -67,6 +68,16 @@ def _png(image: Tensor) -> str:
     buffer = io.BytesIO()
     Image.fromarray(image.permute(1, 2, 0).contiguous().numpy()).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def two_sets() -> list[go.Figure]:
+    """Pictures of sets A and B of lab 00's puzzle. What tells them apart is the puzzle."""
+    figures = []
+    for name, bias in (("A", 0.0), ("B", 1.0)):
+        split = motif.render(40, bias=bias, seed=7)
+        texts = captions.write(split.factors, "class")
+        figures.append(gallery(split.images, texts, title=f"Set {name}", caption="", height=250))
+    return figures
 
 
 def overlap(

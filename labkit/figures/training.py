@@ -29,6 +29,13 @@ class Curve:
     accuracy: array = field(default_factory=lambda: array("f"))
     changes: list[tuple[float, KnobChange]] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """The label, and where each knob that was moved stands now."""
+        now = {change.name: change.new for _, change in self.changes}
+        moves = "".join(f", then {name} {value:.3g}" for name, value in now.items())
+        return self.label + moves
+
     def add(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, Start):
@@ -67,7 +74,7 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
         scores.append(_score(curve, number))
     recorded = [float(max(reference["accuracy"]["epoch"]))] if reference else []
     span = max([curve.epochs for curve in curves] or recorded or [1.0])
-    x = {"title": "epoch", "range": [0, span]}
+    x = {"title": "epoch", "range": [0, 1.02 * span]}  # the last point is seen whole
     for traces in (losses, scores):
         if not traces:  # plotly draws no axes without one
             traces.append(style.line(0, x=[0], y=[None], showlegend=False))
@@ -77,7 +84,8 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     ]
     parts[0]["y"] = {"title": "nats", "rangemode": "tozero"}
     share: dict[str, Any] = {"title": "accuracy", "rangemode": "tozero", "tickformat": ".0%"}
-    parts[1]["y"] = share if curves or reference else share | {"range": [0, 1]}
+    evaluated = reference or any(curve.accuracy for curve in curves)
+    parts[1]["y"] = share if evaluated else share | {"range": [0, 1]}
     shapes, labels = _moves(curves[-1]) if curves else ([], [])
     return style.panels(
         parts,
@@ -94,9 +102,11 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
 def describe(curve: Curve) -> str:
     """One sentence on where the run stands."""
     if not curve.epoch:
-        return f"{curve.label}: no step yet."
+        return f"{curve.name}: no step yet."
     terms = ", ".join(f"{name} {values[-1]:.3f}" for name, values in curve.terms.items())
-    text = f"{curve.label}: after {curve.epoch[-1]:.1f} of {curve.epochs:g} epochs {terms} nats"
+    text = (
+        f"{curve.name}: after {curve.epoch[-1]:.1f} of {curve.epochs:g} epochs, loss: {terms} nats"
+    )
     if curve.accuracy:
         text += f"; validation accuracy {curve.accuracy[-1]:.1%}"
     return text + "."
@@ -122,7 +132,7 @@ def _terms(curve: Curve, number: int, *, newest: bool) -> list[dict[str, Any]]:
     for index, (name, values) in enumerate(curve.terms.items()):
         x, y = decimate(curve.epoch[: len(values)], values)
         look = {"color": colour, "dash": style.DASHES[index % len(style.DASHES)], "width": 1.5}
-        label = {"name": f"{name}, {curve.label}", "showlegend": newest}
+        label = {"name": f"{name}, {curve.name}", "showlegend": newest}
         traces.append(style.line(number, x=x, y=y, line=look, **label))
     return traces
 
@@ -132,7 +142,7 @@ def _score(curve: Curve, number: int) -> dict[str, Any]:
     marker = {"color": look["color"], "symbol": look["symbol"], "size": 7}
     x, y = decimate(curve.evaluated[: len(curve.accuracy)], curve.accuracy)
     return style.line(
-        number, x=x, y=y, name=f"accuracy, {curve.label}", mode="lines+markers", marker=marker
+        number, x=x, y=y, name=f"accuracy, {curve.name}", mode="lines+markers", marker=marker
     )
 
 

@@ -3,6 +3,7 @@
 import os
 import pickle
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -38,17 +39,24 @@ def bench_data(
     result: dict[str, Any] = {"versions": versions(device)}
     with tempfile.TemporaryDirectory() as scratch, _store(Path(scratch) / "store"):
         if pictures:
+            _say("batches: ours and torchvision's in turn")
             result["batches"] = _batches(Path(scratch), pictures, rounds, device)
         if drawn:
+            _say(f"Motif-100: {drawn:,} pictures drawn, then read")
             result["motif100"] = {"pictures": drawn} | _twice(
                 lambda: data.load("motif100", train=drawn, val=100, test=100)
             )
         if files:
+            _say(f"a folder: {files:,} files written, read, read again")
             tree = write_tree(Path(scratch) / "tree", files)
             result["folder"] = {"files": files} | _twice(
                 lambda: data.load(f"folder:{tree}", progress=False)
             )
     return result
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -55,7 +55,8 @@ class DataPanel(Panel):
 
     def _load(self) -> None:
         chosen = self.source.value
-        name = f"folder:{self.path.value}" if chosen == "folder" else chosen
+        path = self.path.value.strip().strip("'\"")  # as copied from a terminal
+        name = f"folder:{path}" if chosen == "folder" else chosen
         self.say(f"Loading {name} ...")
         began = time.monotonic()
         try:
@@ -64,7 +65,7 @@ class DataPanel(Panel):
             update(self.figure, _pictures(loaded, time.monotonic() - began))
         except Exception as error:  # whatever a disk or a network comes up with
             self.error = error
-            self.say(f"{name} was not loaded.", str(error))
+            self.say(f"{name} was not loaded; below is still {self.dataset.name}.", str(error))
         else:
             self.dataset, self.error = loaded, None
             self.say(_what(loaded, time.monotonic() - began))

@@ -144,6 +144,7 @@ class TrainingPanel(Panel):
         control = Control(**values)
         label = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
         curve = Curve(f"run {len(self.runs) + 1}" + (f" ({label})" if label else ""))
+        self.say("preparing ...")
         events = self._begin(control)  # a mistake in the set-up is raised here, in the open
         self.control, self._message = control, ""
         self.runs.append(Run(self._watched(events, curve), name=f"{self.name}, {curve.label}"))

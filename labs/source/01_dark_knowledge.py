@@ -27,7 +27,7 @@
 # %% tags=["bootstrap"]
 
 # %% tags=["parameters"]
-DATASET = "motif100"  # or "folder:PATH", a folder with one sub-folder of images per class
+DATASET = "motif100"  # or "cifar10", "cifar100", or "folder:PATH" with one sub-folder per class
 BUDGET = "smoke"  # "smoke", "lecture" or "paper"
 TEMPERATURE = 4.0  # T > 0: 1 leaves the teacher's answer as it is, larger softens it
 ALPHA = 0.9  # 0..1: the teacher's weight; the labels get 1 - ALPHA
@@ -40,10 +40,12 @@ import torch
 import torch.nn.functional as F
 
 from labkit import data, evaluation, exercises, figures, losses, models, training, widgets
-from labkit.errors import between, positive
+from labkit.errors import between, positive, whole
 
 positive("TEMPERATURE", TEMPERATURE)
 between("ALPHA", ALPHA, 0, 1)
+whole("SEED", SEED, 0)
+training.pick_driver(DRIVER)  # a mistake in any of them shows here
 STUDENT = "convnet"
 budget = training.budget(BUDGET)
 device = training.pick_device(DEVICE)
@@ -149,8 +151,9 @@ def alike(temperature):
         return figures.kd.similarity(p, names, temperature)
     by_shape = evaluation.group_similarity(p, dataset.coarse)  # [20, 20]
     return figures.kd.similarity(
-        by_shape, dataset.coarse_names, temperature, truth=data.motif.shape_overlap()
-    )
+        by_shape, dataset.coarse_names, temperature,
+        truth=data.motif.shape_overlap(), source="the overlap of shapes",
+    )  # fmt: skip
 
 
 widgets.explore(alike, name="alike", temperature=widgets.temperature(TEMPERATURE))
@@ -163,6 +166,34 @@ widgets.explore(alike, name="alike", temperature=widgets.temperature(TEMPERATURE
 # **Drag T.** The contrast fades and the agreement sinks slowly: for one image the order never
 # changes, but an average over images is ruled by the few confident mistakes at low $T$ and by the
 # logits of all images at high $T$.
+
+# %% [markdown]
+# ### What people confuse
+#
+# For CIFAR-10's test photographs there is another truth: some fifty people named each one
+# (CIFAR-10H, Peterson et al. 2019), and where they disagree the classes are alike to *people*. <!-- published -->
+# With `DATASET = "cifar10"` this cell holds your teacher (one is trained then) against them. Cats
+# and dogs, cars and trucks: does it make the mistakes that people make?
+#
+# We tried: a ResNet-20 taught with labels only, {{record:lab01-people.train}} images for {{record:lab01-people.epochs}} epochs, is right on
+# {{record:lab01-people.test_accuracy.mean|.1%}} ± {{record:lab01-people.test_accuracy.std|.1p}} of the test images, and its mean answers rank the wrong classes
+# as people do with a rank correlation of {{record:lab01-people.agreement.mean|.2f}} ± {{record:lab01-people.agreement.std|.2f}} at $T = 1$ ({{record:lab01-people.test_accuracy.n}} seeds;
+# {{record:lab01-people.data}}). Nobody told it what people find alike.
+
+
+# %%
+def confused(temperature):
+    p = evaluation.class_similarity(test_logits, test_labels, temperature=temperature)
+    return figures.kd.similarity(p, names, temperature, truth=people, source="what people say")
+
+
+if dataset.name == "cifar10":
+    test_logits, test_labels = evaluation.predict(teacher, dataset, "test"), dataset.test.labels
+    answers = data.human_labels(dataset, "test").clamp_min(1e-9)  # [N, C] shares of people
+    people = evaluation.class_similarity(answers.log(), test_labels, temperature=1.0)  # [C, C]
+    display(widgets.explore(confused, name="people", temperature=widgets.temperature(1.0)))
+else:
+    print('Set DATASET = "cifar10" in the second cell to compare the teacher with people.')
 
 # %% [markdown]
 # ## 4. The equation, executed
@@ -354,6 +385,111 @@ widgets.show(
 #
 # So time replaces part of the teacher, but not all of it: each image of the teacher's says more
 # than its label does, and at the long schedule it still does.
+
+# %% [markdown]
+# ### A perfect teacher
+#
+# How soft *should* an answer be? Of a photograph nobody knows. Here we can know: `motif100-exact`
+# draws grey mosaics $x$ from {{record:motif100-facts.exact.templates|,}} templates $t$: 100 classes $c$, each in {{record:motif100-facts.exact.states}} states $s$ of
+# place, turn and size, all equally likely, plus noise of known strength $\sigma$. Bayes' rule
+# then gives the answer exactly, by adding up the templates of each class:
+#
+# $$p(c \mid x) \propto \sum_s \exp\!\left(-\frac{\lVert x - t_{c,s} \rVert^2}{2\sigma^2}\right)$$
+#
+# Nobody can know more about a picture than that. Is it honest? Where it says 0.9, it should be right
+# on nine pictures of ten:
+
+# %% tags=["nbval-check-output", "name:perfect"]
+exact = data.load("motif100-exact", train=budget.train, val=1000, test=budget.test)
+posterior = data.motif.bayes_posterior(exact.val.images)  # [N, C]
+sure = posterior.amax(1)  # [N]
+hit = (posterior.argmax(1) == exact.val.labels).float()  # [N]
+for low, high in ((0, 0.6), (0.6, 0.9), (0.9, 1)):
+    some = (sure > low) & (sure <= high)
+    print(f"between {low} and {high}: {int(some.sum()):3} of 1000 images,", end=" ")
+    print(f"sure of {sure[some].mean():.2f}, right on {hit[some].mean():.2f}")
+
+# %% [markdown]
+# Beside it stands a ResNet-20 that was *trained* on such mosaics with labels only. **Predict:** is
+# it softer than the truth, or too sure? At which $T$ is it nearest? **Then drag**, and try several
+# images.
+
+# %%
+trained = models.load_teacher("resnet20-exact")
+trained_logits = evaluation.predict(trained, exact, "val")  # [N, C]
+right = evaluation.accuracy(trained_logits, exact.val.labels)
+print(f"the trained teacher is right on {right:.0%}, the posterior on {hit.mean():.0%}")
+
+
+def beside_truth(image, temperature):
+    label = int(exact.val.labels[image])
+    return figures.exact.answers(
+        trained_logits[image], posterior[image], exact.class_names, label, temperature,
+        picture=exact.val.images[image],
+    )  # fmt: skip
+
+
+widgets.explore(
+    beside_truth,
+    name="perfect",
+    image=widgets.slider("image", 0, 0, 99, 1),
+    temperature=widgets.temperature(1.0, low=0.125, high=8.0),
+)
+
+
+# %%
+def how_soft(temperature):
+    return figures.exact.softness(trained_logits, posterior, temperature)
+
+
+widgets.explore(
+    how_soft, name="softness", temperature=widgets.temperature(1.0, low=0.125, high=8.0)
+)
+
+# %% [markdown]
+# **Explain.** Networks are known for being too sure, and yet this teacher is *softer* than the
+# truth at $T = 1$: it sees less in a picture than there is to see, and a temperature near 1 already
+# says so. No $T$ brings it to the truth. Temperature repairs how *sure* an answer is, never what is
+# missing in it: the distance left at the best $T$ is knowledge.
+#
+# Now let both teach. The student is told the whole posterior, nothing else ($\alpha = 1$,
+# $T = 1$); the images are neither moved nor mirrored, since a moved image has another posterior.
+
+# %%
+student = models.build(STUDENT, exact.classes, seed=SEED)
+events = training.fit(
+    student, distil, exact, teacher=training.bayes_teacher(exact), augment="none",
+    epochs=budget.epochs, batch_size=budget.batch_size, learning_rate=0.3, seed=SEED,
+    control=training.Control(temperature=1.0, alpha=1.0), device=device,
+)  # fmt: skip
+result = training.run(events, name="taught by the posterior")["result"]
+print(f"{result['test_accuracy']:.1%} right; nobody can exceed {hit.mean():.0%} or so")
+
+# %%
+perfect = training.reference("lab01-exact")
+taught = {
+    "bayes": "taught by the exact posterior, T = 1",
+    "bayes-4": "taught by the exact posterior, T = 4",
+    "trained": "taught by the trained teacher, T = 1",
+    "trained-4": "taught by the trained teacher, T = 4",
+    "labels": "labels only",
+}
+widgets.show(figures.records.comparison(perfect["rows"], taught, baseline="labels"), name="taught")
+
+# %% [markdown]
+# At $T = 1$ the perfect teacher gains {{record:lab01-exact.by_label.bayes.difference.mean|+.1p}} points over the labels
+# ({{record:lab01-exact.by_label.bayes.difference.low|+.1p}} to {{record:lab01-exact.by_label.bayes.difference.high|+.1p}}, {{record:lab01-exact.by_label.bayes.test_accuracy.n}} seeds) and the trained one
+# {{record:lab01-exact.by_label.trained.difference.mean|+.1p}} ({{record:lab01-exact.by_label.trained.difference.low|+.1p}} to {{record:lab01-exact.by_label.trained.difference.high|+.1p}}, {{record:lab01-exact.by_label.trained.test_accuracy.n}} seeds). At $T = 4$ they gain
+# {{record:lab01-exact.by_label.bayes-4.difference.mean|+.1p}} ({{record:lab01-exact.by_label.bayes-4.difference.low|+.1p}} to {{record:lab01-exact.by_label.bayes-4.difference.high|+.1p}}, {{record:lab01-exact.by_label.bayes-4.test_accuracy.n}} seeds) and
+# {{record:lab01-exact.by_label.trained-4.difference.mean|+.1p}} ({{record:lab01-exact.by_label.trained-4.difference.low|+.1p}} to {{record:lab01-exact.by_label.trained-4.difference.high|+.1p}}, {{record:lab01-exact.by_label.trained-4.test_accuracy.n}} seeds).
+#
+# Two surprises. **The best teacher is not the one who knows most**: at $T = 1$ the trained one,
+# wrong almost every other time, brings its student {{record:lab01-exact.by_label.trained-or-bayes.difference.mean|+.1p}} points
+# ({{record:lab01-exact.by_label.trained-or-bayes.difference.low|+.1p}} to {{record:lab01-exact.by_label.trained-or-bayes.difference.high|+.1p}}) further than the one that cannot be beaten. And **the best target is not the truth**:
+# softened to $T = 4$ the posterior is no longer anybody's probability of anything. A student that
+# learns to imitate it is further from the truth ({{record:lab01-exact.by_label.bayes-4.test_loss.mean|.2f}} nats of cross-entropy on test images against
+# {{record:lab01-exact.by_label.bayes.test_loss.mean|.2f}}), and right more often. In a short training, readable likeness is worth more than
+# exact probability. Nothing here says that this holds for long ones.
 
 # %% [markdown]
 # ## 7. What the paper reports, what we measured, what you got

@@ -45,6 +45,15 @@ def test_outside_the_mask_everything_is_pale():
     assert pixels[~mask].min() >= 210
 
 
+def test_the_puzzle_s_sets_differ_in_their_bias_alone():
+    one, two = drawn.two_sets()
+    fair, biased = motif.render(40, seed=7), motif.render(40, seed=7, bias=1.0)
+    assert list(one.data[1].hovertext) == list(two.data[1].hovertext)  # the same classes in order
+    for figure, split in ((one, fair), (two, biased)):
+        first = sheet(figure)[:32, :32]
+        assert np.array_equal(first, split.images[0].permute(1, 2, 0).numpy())
+
+
 def test_overlap_names_the_most_alike_pair():
     matrix = torch.eye(4)
     matrix[1, 3] = matrix[3, 1] = 0.7
@@ -96,6 +105,11 @@ def test_distance_and_entropy_are_their_definitions(temperature):
     away, entropy = exact.distance(TEACHER, TRUTH, temperature)
     assert away == pytest.approx((TRUTH * (TRUTH / q).log()).sum(1).mean().item(), abs=1e-5)
     assert entropy == pytest.approx(-(q * q.log()).sum(1).mean().item(), abs=1e-5)
+
+
+def test_a_cold_teacher_is_far_away_but_never_nan():
+    figure = exact.answers(100 * TEACHER[0], TRUTH[0], NAMES, 3, 0.125, picture=PICTURE)
+    assert "nan" not in figures.caption(figure)
 
 
 def test_answers_shows_both_and_their_distance():

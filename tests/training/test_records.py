@@ -33,6 +33,35 @@ def test_unknown_reference_lists_what_there_is():
         training.reference("lab99")
 
 
+def test_a_kept_record_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_RUNS", str(tmp_path / "mine"))
+    record = {"result": {"test_accuracy": 0.5}, "curve": []}
+    paths = [training.keep(record, "lab00") for _ in range(2)]
+    assert paths[0] != paths[1] and paths[0].parent == tmp_path / "mine"
+    assert all(json.loads(path.read_text()) == record for path in paths)
+
+
+def test_a_row_may_change_the_data_and_the_teacher():
+    row = {"method": "kd", "seeds": 1, "data": {"train": 300}, "teacher": "bayes"}
+    runs = {r["label"]: r for r in sweep.expand({**SPEC, "rows": {**SPEC["rows"], "other": row}})}
+    assert runs["other"]["data"] == {**SPEC["data"], "train": 300}
+    assert runs["other"]["teacher"] == "bayes" and "data" not in runs["ce"]
+
+
+def test_the_perfect_teacher_in_a_sweep(tmp_path):
+    data = {"name": "motif100-exact", "train": 200, "val": 100, "test": 100}
+    rows = {"bayes": {"method": "kd", "temperature": 1, "alpha": 1.0, "seeds": 1}}
+    spec = {**SPEC, "data": data, "teacher": "bayes", "augment": "none", "rows": rows}
+    (record,) = sweep.sweep(spec, tmp_path / "runs.jsonl", device="cpu")
+    assert record["data"] == "motif100-exact" and record["result"]["test_loss"] > 0
+
+
+def test_a_method_that_needs_a_teacher_asks_for_one(tmp_path):
+    spec = {k: v for k, v in SPEC.items() if k != "teacher"}
+    with raises(ValueError, match="the method 'kd' needs a teacher"):
+        sweep.sweep({**spec, "rows": {"kd": SPEC["rows"]["kd"]}}, tmp_path / "x.jsonl")
+
+
 SPEC = {
     "data": {"name": "motif100", "train": 200, "val": 100, "test": 100},
     "teacher": "tiny",

@@ -238,7 +238,9 @@ def test_a_figure_of_a_long_run_has_at_most_1000_points_a_trace():
     curve.add(Evaluation(5000, 10.0, {"accuracy": 0.5}))
     figure = training([curve])
     assert max(len(trace.y) for trace in figure.data) <= 1000
-    assert figure.layout.meta["caption"].startswith("run 1: after 10.0 of 10 epochs kd 0.000")
+    assert figure.layout.meta["caption"].startswith(
+        "run 1: after 10.0 of 10 epochs, loss: kd 0.000"
+    )
 
 
 def test_the_moves_of_one_drag_are_one_mark():
@@ -249,3 +251,5 @@ def test_the_moves_of_one_drag_are_one_mark():
     curve.add(Step(2, 5.0, {"kd": 1.0}, 0.01))
     curve.add(KnobChange(2, "temperature", 7.0, 4.0))
     assert [(at, c.old, c.new) for at, c in curve.changes] == [(1.0, 4.0, 7.0), (5.0, 7.0, 4.0)]
+    assert curve.name == "run 1, then temperature 4"
+    assert "run 1, then temperature 4" in training([curve]).data[0].name

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from labkit.data import store
-from labkit.data.checks import whole
 from labkit.data.motif import exact
 from labkit.data.motif.drawing import draw
 from labkit.data.motif.exact import bayes_posterior
@@ -20,7 +19,7 @@ from labkit.data.motif.textures import ADJECTIVES, TEXTURES
 from labkit.data.motif.truth import class_overlap, shape_overlap
 from labkit.data.threads import one_thread
 from labkit.data.types import SPLITS, Dataset, Split, channel_statistics
-from labkit.errors import between, unknown
+from labkit.errors import between, unknown, whole
 
 __all__ = [
     "CLASSES", "COLOURS", "PALETTE", "SHAPES", "TEXTURES", "bayes_posterior", "class_name",

@@ -16,13 +16,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from labkit.data.checks import whole
 from labkit.data.motif.drawing import frame, shape_coverage, texture_coverage
 from labkit.data.motif.hashing import keys, mix, uniform
 from labkit.data.motif.scene import CLASSES, class_order
 from labkit.data.motif.textures import TEXTURES
 from labkit.data.types import SIDE, SPLITS, Split
-from labkit.errors import between, unknown
+from labkit.errors import between, unknown, whole
 
 STATES: tuple[tuple[float, float, float, float], ...] = tuple(
     (x, y, rotation, scale)

@@ -16,12 +16,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from labkit.data.checks import whole
 from labkit.data.text.sentences import Pair, Sentences
 from labkit.data.tokens import listed
 from labkit.data.tokens import split as words_of
 from labkit.data.types import SPLITS
-from labkit.errors import between, unknown
+from labkit.errors import between, unknown, whole
 
 NEGATED = 0.25  # of the negation sentences; as many idioms lack one of their words
 POSITIVE = ("good", "funny", "moving", "clever", "fresh", "warm")

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from labkit.data.checks import whole
 from labkit.data.tokens import SPECIALS, UNKNOWN, Tokenizer, listed, split
 from labkit.data.types import SPLITS
-from labkit.errors import between
+from labkit.errors import between, whole
 
 Pair = tuple[str, str]  # two words, in alphabetical order
 
