@@ -86,7 +86,9 @@ def training(curves: Sequence[Curve], *, reference: Mapping[str, Any] | None = N
     share: dict[str, Any] = {"title": "accuracy", "rangemode": "tozero", "tickformat": ".0%"}
     evaluated = reference or any(curve.accuracy for curve in curves)
     parts[1]["y"] = share if evaluated else share | {"range": [0, 1]}
-    shapes, labels = _moves(curves[-1]) if curves else ([], [])
+    moves = [_moves(curve) for curve in curves]
+    shapes = [line for lines, _ in moves for line in lines]
+    labels = moves[-1][1] if moves else []  # of the newest run: all would cover each other
     return style.panels(
         parts,
         caption=describe(curves[-1]) if curves else "No run yet: press Start.",

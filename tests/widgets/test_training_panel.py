@@ -253,3 +253,13 @@ def test_the_moves_of_one_drag_are_one_mark():
     assert [(at, c.old, c.new) for at, c in curve.changes] == [(1.0, 4.0, 7.0), (5.0, 7.0, 4.0)]
     assert curve.name == "run 1, then temperature 4"
     assert "run 1, then temperature 4" in training([curve]).data[0].name
+
+
+def test_an_earlier_run_keeps_its_marks():
+    first, second = Curve("run 1", epochs=10), Curve("run 2", epochs=10)
+    for curve in (first, second):
+        curve.add(Step(1, 1.0, {"kd": 1.0}, 0.01))
+    first.add(KnobChange(1, "temperature", 4.0, 8.0))
+    figure = training([first, second])
+    assert [line.x0 for line in figure.layout.shapes] == [1.0, 1.0]  # in both panels
+    assert not any("→" in (note.text or "") for note in figure.layout.annotations)
