@@ -1,4 +1,4 @@
-"""A small convolutional network for lessons on a CPU."""
+"""A small convolutional network for lessons on a CPU; its maps are after ReLU and pooling."""
 
 import torch
 import torch.nn.functional as F
@@ -9,6 +9,8 @@ from labkit.models.features import Features
 
 class ConvNet(nn.Module):
     """Three 3x3 convolutions with BatchNorm, each followed by ReLU and 2x2 max pooling."""
+
+    maps_after_relu = True
 
     def __init__(self, widths: tuple[int, int, int], classes: int) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 Depth 6n + 2, three stages of n basic blocks with 16, 32, 64 channels; "x4" widens the stages
 four times behind a stem of 32. Shortcuts that change shape are a 1x1 convolution with BatchNorm
-(the benchmark's choice; He et al. pad with zeros on CIFAR).
+(the benchmark's choice; He et al. pad with zeros on CIFAR). All maps are after ReLU.
 """
 
 import torch
@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit.models.features import Features
+from labkit.models.layers import he_init
 
 
 class BasicBlock(nn.Module):
@@ -36,6 +37,8 @@ class BasicBlock(nn.Module):
 class ResNet(nn.Module):
     """A ResNet for 32x32 images; `widths` holds the stem's and the three stages' channels."""
 
+    maps_after_relu = True
+
     def __init__(self, depth: int, widths: tuple[int, int, int, int], classes: int) -> None:
         super().__init__()
         blocks = (depth - 2) // 6
@@ -49,9 +52,7 @@ class ResNet(nn.Module):
             for i in range(3)
         )
         self.fc = nn.Linear(widths[3], classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        he_init(self)
 
     def forward(self, x: Tensor) -> Features:
         maps = [F.relu(self.bn(self.conv(x)))]  # [B, 16, 32, 32]
