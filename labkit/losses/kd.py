@@ -11,11 +11,11 @@ and teacher agree. The mean is over examples ("batchmean"); torch's reduction="m
 by the number of classes and makes the loss C times too small.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from labkit.errors import positive
+from labkit.losses.checks import check_logits
 
 
 def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float) -> Tensor:
@@ -33,16 +33,3 @@ def kd(student_logits: Tensor, teacher_logits: Tensor, *, temperature: float) ->
     log_p = F.log_softmax(teacher_logits / temperature, dim=1)  # [B, C]
     kl = F.kl_div(log_q, log_p, reduction="batchmean", log_target=True)
     return temperature**2 * kl
-
-
-def check_logits(student_logits: Tensor, teacher_logits: Tensor) -> None:
-    """ValueError unless both are [B, C] of the same shape, with B and C at least 1."""
-    s, t = tuple(student_logits.shape), tuple(teacher_logits.shape)
-    if s != t:
-        raise ValueError(
-            f"student_logits {list(s)} and teacher_logits {list(t)} must have one shape [B, C]"
-        )
-    if len(s) != 2 or 0 in s:
-        raise ValueError(f"logits must be [B, C] with B, C >= 1, got {list(s)}")
-    if not (torch.is_floating_point(student_logits) and torch.is_floating_point(teacher_logits)):
-        raise ValueError("logits must be floating point, before any softmax or argmax")
