@@ -4,6 +4,7 @@ import json
 import math
 
 import pytest
+import torch
 from PIL import Image
 
 from labkit.data import motif
@@ -39,8 +40,10 @@ def test_the_bound_lies_below_the_whole(facts):
 def test_the_shipped_facts_are_those_of_this_code():
     shipped = json.loads((records.REFERENCE / "motif100-facts.json").read_text())
     again = card.facts()
-    for key in ("entropy", "information_about_class", "shape_overlap"):
-        assert again[key] == shipped[key], key  # integers decide; floats only near an edge
+    for key in ("entropy", "information_about_class"):  # another processor may move an edge
+        assert again[key] == pytest.approx(shipped[key], abs=2e-3), key
+    overlap = [torch.tensor(facts["shape_overlap"]) for facts in (again, shipped)]
+    torch.testing.assert_close(*overlap, rtol=0, atol=5e-3)
     assert again["information"] == shipped["information"]
     assert again["exact"] == pytest.approx(shipped["exact"], rel=1e-3)
 
