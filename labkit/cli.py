@@ -129,10 +129,15 @@ def _card(options: argparse.Namespace) -> None:
 
 
 def _bench(options: argparse.Namespace) -> None:
-    from labkit.training.bench import bench
-    from labkit.training.bench_data import bench_data
+    if options.what == "training":
+        from labkit.training.bench import bench
 
-    text = json.dumps(bench() if options.what == "training" else bench_data(), indent=1)
+        result = bench()
+    else:
+        from labkit.training.bench_data import bench_data
+
+        result = bench_data()
+    text = json.dumps(result, indent=1)
     print(text)
     if options.out:
         options.out.write_text(text + "\n", encoding="utf-8")

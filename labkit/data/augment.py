@@ -24,17 +24,22 @@ Recipe = Callable[[Tensor, Generator], Tensor]
 
 def crop(images: Tensor, generator: Generator, *, pad: int = PAD) -> Tensor:
     """Each picture moved by -pad..pad pixels both ways; what comes in from outside is black."""
-    count, _, height, width = images.shape
     places = 2 * whole("pad", pad, minimum=0) + 1
-    down, right = _whole(places, (2, count), generator, images)
+    down, right = _whole(places, (2, len(images)), generator, images)
+    return window(images, down, right, pad)
+
+
+def window(images: Tensor, down: Tensor, right: Tensor, pad: int) -> Tensor:
+    """Of each picture, padded with `pad` black pixels, the part that begins at down, right [B]."""
+    count, _, height, width = images.shape
     padded = functional.pad(images, (pad, pad, pad, pad))
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # [B, 3, 2 pad + 1, 2 pad + 1, H, W]
-    return windows[torch.arange(count, device=images.device), :, down, right]
+    parts = padded.unfold(2, height, 1).unfold(3, width, 1)  # [B, 3, 2 pad + 1, 2 pad + 1, H, W]
+    return parts[torch.arange(count, device=images.device), :, down, right]
 
 
 def flip(images: Tensor, generator: Generator) -> Tensor:
     """Left and right exchanged in every second picture or so."""
-    return _mirrored(images, _whole(2, (len(images),), generator, images))
+    return mirrored(images, _whole(2, (len(images),), generator, images))
 
 
 def crop_and_flip(images: Tensor, generator: Generator) -> Tensor:
@@ -49,10 +54,10 @@ def alternating_flip(images: Tensor, index: Tensor, epoch: int) -> Tensor:
     for only half of them (airbench: KellerJordan/cifar10-airbench).
     """
     epoch = whole("epoch", epoch, minimum=0)
-    return _mirrored(images, (mix(index.to(images.device)) + epoch).remainder(2))
+    return mirrored(images, (mix(index.to(images.device)) + epoch).remainder(2))
 
 
-def _mirrored(images: Tensor, which: Tensor) -> Tensor:
+def mirrored(images: Tensor, which: Tensor) -> Tensor:
     """`which` [B] is 1 where a picture is mirrored; picking rows of both sides beats a mask."""
     count = len(images)
     rows = torch.arange(count, device=images.device) + count * which

@@ -16,8 +16,9 @@ from typing import TypeVar
 
 import torch
 from torch import Generator, Tensor
-from torch.nn import functional
 
+from labkit.data.augment import mirrored as mirror_pictures
+from labkit.data.augment import window
 from labkit.data.motif.palette import COLOURS
 from labkit.data.motif.shapes import SHAPES
 from labkit.data.motif.textures import ADJECTIVES
@@ -190,7 +191,7 @@ def augment(
     captions written from the factors returned stay true of the pictures returned.
     ValueError if there are not as many factors as pictures.
     """
-    count, _, height, width = images.shape
+    count = len(images)
     for name, values in factors.items():
         if len(values) != count:
             raise ValueError(f"factors[{name!r}] has {len(values)} rows for {count} images")
@@ -199,9 +200,5 @@ def augment(
         for low, high in ((-REACH, REACH + 1), (-REACH, REACH + 1), (0, 2))
     )
     right, down, mirror = (value.to(images.device) for value in (right, down, mirror))
-    padded = functional.pad(images, (REACH,) * 4)
-    windows = padded.unfold(2, height, 1).unfold(3, width, 1)  # [B, 3, 9, 9, H, W], one a shift
-    which = torch.arange(count, device=images.device)
-    pixels = windows[which, :, REACH - down, REACH - right]
-    pixels = torch.where(mirror[:, None, None, None] == 1, pixels.flip(3), pixels)
+    pixels = mirror_pictures(window(images, REACH - down, REACH - right, REACH), mirror)
     return pixels, moved(factors, right=right, down=down, mirror=mirror)

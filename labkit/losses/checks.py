@@ -28,6 +28,11 @@ def check_maps(student: Tensor, teacher: Tensor, *, names: tuple[str, str]) -> N
     for name, x in zip(names, (student, teacher), strict=True):
         if x.dim() != 4 or 0 in x.shape:
             raise ValueError(f"{name} must be [B, C, H, W], none of them 0, got {list(x.shape)}")
+    _check_batch(student, teacher, names)
+
+
+def _check_batch(student: Tensor, teacher: Tensor, names: tuple[str, str]) -> None:
+    for name, x in zip(names, (student, teacher), strict=True):
         if not torch.is_floating_point(x):
             raise ValueError(f"{name} must be floating point, got {x.dtype}")
     if len(student) != len(teacher):
@@ -55,13 +60,7 @@ def rows(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:
                 f"{name} must be [B, ...] with B >= 2 and no size 0, got {list(x.shape)}: "
                 "a single example has no relations"
             )
-        if not torch.is_floating_point(x):
-            raise ValueError(f"{name} must be floating point, got {x.dtype}")
-    if len(student) != len(teacher):
-        raise ValueError(
-            f"student has {len(student)} examples and teacher {len(teacher)}: "
-            "both must come from one batch"
-        )
+    _check_batch(student, teacher, ("student", "teacher"))
     return wide(student).flatten(1), wide(teacher).flatten(1)
 
 

@@ -40,10 +40,11 @@ def test_the_bound_lies_below_the_whole(facts):
 def test_the_shipped_facts_are_those_of_this_code():
     shipped = json.loads((records.REFERENCE / "motif100-facts.json").read_text())
     again = card.facts()
-    for key in ("entropy", "information_about_class"):  # another processor may move an edge
-        assert again[key] == pytest.approx(shipped[key], abs=2e-3), key
+    digit = 1.01e-3  # the last one recorded: another processor may round it the other way
+    for key in ("entropy", "information_about_class"):
+        assert again[key] == pytest.approx(shipped[key], abs=digit), key
     overlap = [torch.tensor(facts["shape_overlap"]) for facts in (again, shipped)]
-    torch.testing.assert_close(*overlap, rtol=0, atol=5e-3)
+    torch.testing.assert_close(*overlap, rtol=0, atol=digit)
     assert again["information"] == shipped["information"]
     assert again["exact"] == pytest.approx(shipped["exact"], rel=1e-3)
 
