@@ -1,6 +1,7 @@
 """`load`: one name for every source of pictures."""
 
-from typing import Literal
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 
@@ -8,6 +9,7 @@ from labkit.data.types import Dataset
 from labkit.errors import unknown
 
 NAMES = ("motif100", "motif100-exact", "cifar10", "cifar100", "folder:PATH")
+USUAL = {"seed": 0, "difficulty": 0.3, "bias": 0.0, "on_bad_image": "raise"}
 
 
 def load(
@@ -40,26 +42,20 @@ def load(
     """
     from labkit.data import cifar, folder, motif
 
+    sizes = {"train": train, "val": val, "test": test, "seed": seed}
+    told: dict[str, Any] = {}
     if isinstance(name, str) and name.startswith("folder:"):
-        dataset = folder.load(
-            name.removeprefix("folder:"),
-            train=train,
-            val=val,
-            test=test,
-            seed=seed,
-            on_bad_image=on_bad_image,
-            progress=progress,
-        )
-        return dataset.to(device)
-    if name == "motif100-exact":
-        return motif.load_exact(train=train, val=val, test=test, seed=seed, device=device)
-    if name in ("cifar10", "cifar100"):
-        dataset = cifar.load(
-            name, train=train, val=val, test=test, seed=seed, source=source, progress=progress
-        )
-        return dataset.to(device)
-    if name != "motif100":
+        told = {"on_bad_image": on_bad_image}
+        place = name.removeprefix("folder:")
+        dataset = folder.load(place, **sizes, **told, progress=progress).to(device)
+    elif name == "motif100-exact":
+        dataset = motif.load_exact(**sizes, device=device)
+    elif name in ("cifar10", "cifar100"):
+        dataset = cifar.load(name, **sizes, source=source, progress=progress).to(device)
+    elif name == "motif100":
+        told = {"difficulty": difficulty, "bias": bias}
+        dataset = motif.load(**sizes, **told, device=device)
+    else:
         raise unknown("dataset", name, NAMES)
-    return motif.load(
-        train=train, val=val, test=test, seed=seed, difficulty=difficulty, bias=bias, device=device
-    )
+    chosen = {k: v for k, v in {**sizes, **told}.items() if v is not None and v != USUAL.get(k)}
+    return replace(dataset, arguments={"name": name, **chosen})

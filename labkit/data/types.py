@@ -2,9 +2,10 @@
 
 import hashlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,6 +84,7 @@ class Dataset:
     coarse_names: tuple[str, ...]
     mean: Tensor  # float32 [3]
     std: Tensor  # float32 [3]
+    arguments: Mapping[str, Any] = field(default_factory=dict)  # of the `data.load` that made it
 
     @property
     def classes(self) -> int:

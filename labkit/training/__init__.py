@@ -2,8 +2,10 @@
 
 from labkit.training.budgets import BUDGETS, Budget, budget
 from labkit.training.device import pick_device, pick_precision
+from labkit.training.distill import distill
 from labkit.training.doctor import doctor
 from labkit.training.events import (
+    Checkpoint,
     Control,
     Done,
     Evaluation,
@@ -13,26 +15,34 @@ from labkit.training.events import (
     Step,
 )
 from labkit.training.fit import fit, streams
-from labkit.training.methods import METHODS, cross_entropy, distillation
+from labkit.training.method import Setting
+from labkit.training.methods import cross_entropy, distillation
+from labkit.training.recipes import RECIPES, recipe
 from labkit.training.records import keep, paired, reference, summary, versions
+from labkit.training.registry import METHODS
 from labkit.training.run import Run, pick_driver, run
+from labkit.training.script import script
 from labkit.training.teach import bayes_teacher, teach
 
 __all__ = [
     "BUDGETS",
     "METHODS",
+    "RECIPES",
     "Budget",
+    "Checkpoint",
     "Control",
     "Done",
     "Evaluation",
     "Event",
     "KnobChange",
     "Run",
+    "Setting",
     "Start",
     "Step",
     "bayes_teacher",
     "budget",
     "cross_entropy",
+    "distill",
     "distillation",
     "doctor",
     "fit",
@@ -41,8 +51,10 @@ __all__ = [
     "pick_device",
     "pick_driver",
     "pick_precision",
+    "recipe",
     "reference",
     "run",
+    "script",
     "streams",
     "summary",
     "teach",

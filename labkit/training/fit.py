@@ -1,39 +1,43 @@
 """The training loop, written once: a generator that yields an event after every step."""
 
 import hashlib
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from labkit.data import Batch, Dataset, batches
 from labkit.data.augment import known
-from labkit.errors import positive
-from labkit.evaluation import accuracy, predict
-from labkit.models import Features
-from labkit.training.device import autocast, pick_precision
-from labkit.training.events import Control, Done, Evaluation, Event, Start, Step
-from labkit.training.methods import Method
+from labkit.errors import positive, unknown, whole
+from labkit.training import checkpoints
+from labkit.training.device import pick_precision
+from labkit.training.events import Checkpoint, Control, Done, Evaluation, Event, Start, Step
+from labkit.training.loop import Loop
+from labkit.training.method import Method, Teacher
+from labkit.training.recipes import OPTIMISERS, SCHEDULES
 from labkit.training.records import versions
 
-Teacher = Callable[[Tensor], Features]
+USUAL = {"augment": "crop-flip", "optimiser": "nesterov", "schedule": "warmup-cosine", "views": 1}
+
+
+def seed_of(seed: int, name: str) -> int:
+    """The seed of a named stream: what one stream draws never shifts another."""
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:7], "big")
 
 
 def streams(seed: int) -> dict[str, torch.Generator]:
     """Named random generators: with one seed, all methods see the same batches and crops.
 
-    "order" shuffles, "augment" crops and flips, "method" is for the method's own noise: what
-    one of them draws never shifts another.
+    "order" shuffles, "augment" crops and flips, "method" is for the method's own noise.
     """
-    named = {}
-    for name in ("order", "augment", "method"):
-        digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-        named[name] = torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
-    return named
+    names = ("order", "augment", "method")
+    return {name: torch.Generator().manual_seed(seed_of(seed, name)) for name in names}
 
 
 def fit(
@@ -51,153 +55,229 @@ def fit(
     device: torch.device | str = "cpu",
     precision: str = "auto",
     augment: str = "crop-flip",
+    views: int = 1,
+    optimiser: str = "nesterov",
+    schedule: str = "warmup-cosine",
+    checkpoint: Path | str | None = None,
+    checkpoint_seconds: float = 30.0,
     config: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
     """Train `model` by `method`, one event after each step: Start, Step ..., Evaluation, Done.
 
     `method(student, teacher, batch, knobs)` returns named terms; the loss is their sum. If it is
     an nn.Module its parameters are trained too. The teacher sees the student's own crops.
-    SGD, Nesterov momentum 0.9; the rate climbs for a tenth of the steps, then falls as a cosine.
-    `augment` names a recipe of `labkit.data.augment`; the record has it if it is not the default.
-    Raises ValueError for bad arguments, FloatingPointError when a term is no longer finite.
+    With `views=2` both networks see 2B pictures, a second augmentation after the first.
+    `augment` is a recipe of `labkit.data.augment`, `optimiser` and `schedule` are of
+    `labkit.training.recipes`; the record has those that are not the default.
+    `checkpoint` names a folder: the state is kept there every `checkpoint_seconds` and after each
+    epoch, and a run that was cut off goes on from it, on a CPU bit for bit.
+    Raises ValueError for bad arguments and for another run's checkpoint, FloatingPointError when
+    a term is no longer finite or above a million; the model is then as it was when last evaluated.
     """
     positive("learning_rate", learning_rate)
-    for name, value in (("epochs", epochs), ("batch_size", batch_size)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    whole("epochs", epochs)
+    whole("batch_size", batch_size)
+    known(augment, "augment")
+    for name, value, choices in (
+        ("optimiser", optimiser, OPTIMISERS),
+        ("schedule", schedule, SCHEDULES),
+    ):
+        if value not in choices:
+            raise unknown(name, value, choices)
+    special = {"augment": augment, "optimiser": optimiser, "schedule": schedule, "views": views}
     settings = {
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
         "seed": seed,
-        **({} if known(augment, "augment") == "crop-flip" else {"augment": augment}),
+        **{name: value for name, value in special.items() if value != USUAL[name]},
+        **({"data": dict(dataset.arguments)} if dataset.arguments else {}),
         **(config or {}),
     }
     device = torch.device(device)
-    precision = pick_precision(model, device, precision)
-    loop = _Loop(model, method, teacher, device, precision, learning_rate, weight_decay)
-    return _events(loop, dataset.to(device), settings, control or Control(), augment)
+    loop = Loop(
+        model,
+        method,
+        teacher,
+        device=device,
+        precision=pick_precision(model, device, precision),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        optimiser=optimiser,
+        schedule=schedule,
+    )
+    folder = None if checkpoint is None else Path(checkpoint).expanduser()
+    run = _Run(loop, dataset.to(device), settings, control or Control(), folder)
+    return run.events(augment, views, checkpoint_seconds)
 
 
-class _Loop:
-    """One optimiser step and its schedule; holds nothing a resumed run would miss."""
+@dataclass
+class _Run:
+    """A run and how far it is; all that a checkpoint holds stands here or in the loop."""
 
-    def __init__(
-        self,
-        model: nn.Module,
-        method: Method,
-        teacher: Teacher | None,
-        device: torch.device,
-        precision: str,
-        learning_rate: float,
-        weight_decay: float,
-    ) -> None:
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.method, self.teacher = method, teacher
-        self.device, self.precision, self.learning_rate = device, precision, learning_rate
-        trained = list(model.parameters())
-        if isinstance(method, nn.Module):
-            trained += list(method.to(device).parameters())
-        if isinstance(teacher, nn.Module):
-            self.teacher = teacher.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-        self.optimiser = torch.optim.SGD(
-            trained, learning_rate, momentum=0.9, weight_decay=weight_decay, nesterov=True
+    loop: Loop
+    dataset: Dataset
+    settings: dict[str, Any]
+    control: Control
+    folder: Path | None
+    streams: dict[str, torch.Generator] = field(init=False)
+    step: int = 0
+    seconds: float = 0.0
+    curve: list[dict[str, Any]] = field(default_factory=list)
+    moved: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.settings["knobs"] = self.control.knobs
+        self.streams = streams(self.settings["seed"])
+        if hasattr(self.loop.method, "generator"):
+            self.loop.method.generator = self.streams["method"]
+        self.size, self.epochs = self.settings["batch_size"], self.settings["epochs"]
+        self.per_epoch = max(1, len(self.dataset.train) // self.size)
+        self.steps = self.per_epoch * self.epochs
+        self.began = self.saved = time.monotonic()
+
+    def events(self, recipe: str, views: int, every: float) -> Iterator[Event]:
+        saved = None if self.folder is None else checkpoints.newest(self.folder)
+        if saved is not None:
+            self._load(saved)
+        good = self.loop.state()
+        fixed = self._fixed(recipe, views)
+        yield Start(
+            self.steps,
+            self.epochs,
+            dict(self.settings),
+            self.step,
+            lambda knobs: self.loop.measure(fixed, knobs),
         )
+        for point in self.curve:  # of a run that goes on
+            metrics = {k: v for k, v in point.items() if k not in ("epoch", "terms")}
+            yield Evaluation(point["epoch"] * self.per_epoch, float(point["epoch"]), metrics)
+        while self.step < self.steps:
+            epoch = self.step // self.per_epoch + 1
+            self.started = {name: g.get_state() for name, g in self.streams.items()}
+            try:
+                yield from self._epoch(epoch, recipe, views, every)
+            except FloatingPointError as error:
+                self.loop.load(good)
+                where = f"with step {self.step + 1} (epoch {self.step / self.per_epoch:.1f})"
+                raise FloatingPointError(_explain(error, where, self.control, self.curve)) from None
+            good = self.loop.state()
+            yield from self._checkpoint()
+        yield Done(self.step, self._record())
 
-    def step(self, batch: Batch, progress: float, knobs: Mapping[str, float]) -> dict[str, float]:
-        """One gradient step; grad mode and autocast are thread-local, so both are set here."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * schedule(progress)
-        self.model.train()
-        with torch.no_grad(), autocast(self.device, self.precision):
-            teacher = None if self.teacher is None else _float(self.teacher(batch.images))
-        with torch.enable_grad():
-            with autocast(self.device, self.precision):
-                student = self.model(batch.images)
-            terms = self.method(_float(student), teacher, batch, knobs)
-            loss = torch.stack([term.reshape(()) for term in terms.values()]).sum()
-            self.optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-        values = {name: term.item() for name, term in terms.items()}
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise FloatingPointError(
-                    f"the term {name!r} is {value}. Usual causes: the learning rate is too high, "
-                    f"a temperature is too small, or a logarithm met a zero. Knobs: {dict(knobs)}"
-                )
-        self.optimiser.step()
-        return values
+    def _epoch(self, epoch: int, recipe: str, views: int, every: float) -> Iterator[Event]:
+        source = batches(
+            self.dataset,
+            batch_size=self.size,
+            order=self.streams["order"],
+            augment=self.streams["augment"],
+            recipe=recipe,
+            views=views,
+            epoch=epoch,
+            device=self.loop.device,
+        )
+        done = self.step % self.per_epoch  # after a resume: batches are drawn again, not used
+        for batch in islice(source, done, None):
+            for change in self.control.apply(self.step):
+                self.moved.append({"step": self.step, "name": change.name, "new": change.new})
+                yield change
+            before = time.perf_counter()
+            terms = self.loop.step(batch, self.step / self.steps, self.control.knobs)
+            self.step += 1
+            yield Step(self.step, self.step / self.per_epoch, terms, time.perf_counter() - before)
+            if time.monotonic() - self.saved > every and self.step % self.per_epoch:
+                yield from self._checkpoint()
+        metrics = self.loop.evaluate(self.dataset, "val")
+        self.curve.append({"epoch": epoch, **metrics, "terms": terms})
+        yield Evaluation(self.step, float(epoch), metrics)
 
-    def evaluate(self, dataset: Dataset, split: str) -> dict[str, float]:
-        logits = predict(self.model, dataset, split)
-        labels = dataset.split(split).labels.cpu()
+    def _checkpoint(self) -> Iterator[Event]:
+        """Write the state if a folder was named; a full disk is an event, not the end."""
+        if self.folder is None:
+            return
+        path, problem = None, ""
+        try:
+            path = checkpoints.save(self.folder, self.step, self._state())
+        except OSError as error:
+            problem = str(error)
+        self.saved = time.monotonic()
+        yield Checkpoint(self.step, path, problem)
+
+    def _state(self) -> dict[str, Any]:
+        now = {name: generator.get_state() for name, generator in self.streams.items()}
+        if self.step % self.per_epoch:  # the epoch's batches will be drawn again from its start
+            now |= {name: self.started[name] for name in ("order", "augment")}
+        return self.loop.state() | {
+            "streams": now,
+            "identity": self._identity(),
+            "knobs": self.control.knobs,
+            "step": self.step,
+            "seconds": self.seconds + time.monotonic() - self.began,
+            "curve": self.curve,
+            "moved": self.moved,
+        }
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be equal for a run to go on with a checkpoint."""
+        shapes = {name: list(value.shape) for name, value in self.loop.model.state_dict().items()}
+        method = self.loop.method
+        return self.settings | {
+            "precision": self.loop.precision,
+            "method": getattr(method, "__name__", type(method).__name__),
+            "pictures": self.dataset.digest,
+            "network": hashlib.sha256(str(shapes).encode()).hexdigest()[:12],
+        }
+
+    def _load(self, state: Mapping[str, Any]) -> None:
+        assert self.folder is not None
+        checkpoints.check_same(self._identity(), state["identity"], self.folder)
+        self.loop.load(state)
+        for name, generator in self.streams.items():
+            generator.set_state(state["streams"][name])
+        self.step, self.seconds = state["step"], state["seconds"]
+        self.curve, self.moved = list(state["curve"]), list(state["moved"])
+        self.control.resume(state["knobs"], self.step)
+
+    def _fixed(self, recipe: str, views: int) -> Batch:
+        """The first pictures, always the same: what `Start.measure` measures on."""
+        augment = None if views == 1 else torch.Generator().manual_seed(0)
+        source = batches(
+            self.dataset,
+            batch_size=self.size,
+            order=None,
+            augment=augment,
+            recipe=recipe,
+            views=views,
+            device=self.loop.device,
+        )
+        return next(source)
+
+    def _record(self) -> dict[str, Any]:
+        test = self.loop.evaluate(self.dataset, "test")
+        result = {
+            "val_accuracy": self.curve[-1]["accuracy"],
+            "test_accuracy": test["accuracy"],
+            "test_loss": test["loss"],
+        }
         return {
-            "accuracy": accuracy(logits, labels),
-            "loss": F.cross_entropy(logits, labels).item(),
+            "config": self.settings,
+            "data": self.dataset.name,
+            "precision": self.loop.precision,
+            "versions": versions(self.loop.device),
+            "seconds": round(self.seconds + time.monotonic() - self.began, 1),
+            "knob_changes": self.moved,
+            "curve": self.curve,
+            "result": result,
         }
 
 
-def _events(
-    loop: _Loop, dataset: Dataset, settings: dict[str, Any], control: Control, recipe: str
-) -> Iterator[Event]:
-    named = streams(settings["seed"])
-    if hasattr(loop.method, "generator"):
-        loop.method.generator = named["method"]
-    size, epochs = settings["batch_size"], settings["epochs"]
-    per_epoch = max(1, len(dataset.train) // size)
-    steps, began, curve, moved, step = per_epoch * epochs, time.time(), [], [], 0
-    settings["knobs"] = control.knobs
-    yield Start(steps, epochs, dict(settings))
-    for epoch in range(1, epochs + 1):
-        for batch in batches(
-            dataset,
-            batch_size=size,
-            order=named["order"],
-            augment=named["augment"],
-            recipe=recipe,
-            epoch=epoch,
-            device=loop.device,
-        ):
-            for change in control.apply(step):
-                moved.append({"step": step, "name": change.name, "new": change.new})
-                yield change
-            before = time.perf_counter()
-            terms = loop.step(batch, step / steps, control.knobs)
-            step += 1
-            yield Step(step, step / per_epoch, terms, time.perf_counter() - before)
-        metrics = loop.evaluate(dataset, "val")
-        curve.append({"epoch": epoch, **metrics, "terms": terms})
-        yield Evaluation(step, float(epoch), metrics)
-    test = loop.evaluate(dataset, "test")
-    result = {
-        "val_accuracy": metrics["accuracy"],
-        "test_accuracy": test["accuracy"],
-        "test_loss": test["loss"],
-    }
-    yield Done(
-        step,
-        {
-            "config": settings,
-            "data": dataset.name,
-            "precision": loop.precision,
-            "versions": versions(loop.device),
-            "seconds": round(time.time() - began, 1),
-            "knob_changes": moved,
-            "curve": curve,
-            "result": result,
-        },
+def _explain(
+    error: FloatingPointError, where: str, control: Control, curve: list[dict[str, Any]]
+) -> str:
+    back = f"after epoch {curve[-1]['epoch']}" if curve else "before the first step"
+    return (
+        f"{error}: the training stopped {where}; the networks are back as they were {back}. "
+        "Usual causes: the learning rate is too high, a temperature is too small, or a logarithm "
+        f"met a zero. Knobs: {control.knobs}"
     )
-
-
-def schedule(progress: float) -> float:
-    """The share of the peak rate at `progress` 0..1: a tenth of warm-up, then half a cosine."""
-    if progress < 0.1:
-        return 0.01 + 0.99 * progress / 0.1
-    return 0.5 * (1 + math.cos(math.pi * (progress - 0.1) / 0.9))
-
-
-def _float(features: Features) -> Features:
-    """Losses are computed in float32 whatever the network ran in."""
-    maps, pooled, logits = features
-    return Features(maps, pooled.float(), logits.float())

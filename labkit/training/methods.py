@@ -1,11 +1,6 @@
-"""Methods: how a student is taught. Each returns named terms; the loss is their sum.
-
-A method is any callable (student, teacher, batch, knobs) -> terms, so a notebook can define its
-own. The ones here are what sweeps refer to by name.
-"""
+"""Labels alone, KD, and the controls that take one thing away from KD (lab 01)."""
 
 import math
-from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
@@ -14,10 +9,7 @@ from torch import Tensor
 from labkit.data import Batch
 from labkit.losses import kd
 from labkit.models import Features
-
-Knobs = Mapping[str, float]
-Terms = dict[str, Tensor]
-Method = Callable[[Features, Features | None, Batch, Knobs], Mapping[str, Tensor]]
+from labkit.training.method import Knobs, Terms
 
 
 def cross_entropy(student: Features, teacher: Features | None, batch: Batch, knobs: Knobs) -> Terms:
@@ -106,12 +98,3 @@ def smoothing_of_entropy(entropy: float, classes: int) -> float:
         reached = -(1 - epsilon) * math.log1p(-epsilon) - rest
         low, high = (epsilon, high) if reached < entropy else (low, epsilon)
     return (low + high) / 2
-
-
-METHODS: dict[str, Callable[[], Method]] = {
-    "cross-entropy": lambda: cross_entropy,
-    "kd": lambda: distillation,
-    "kd-shuffled": ShuffledTeacher,
-    "label-smoothing": lambda: smoothed_labels,
-    "kd-mean": lambda: distillation_mean,
-}

@@ -10,36 +10,45 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
 
 from labkit import data, models
-from labkit.errors import unknown
 from labkit.training.device import pick_device
+from labkit.training.distill import features, guided
 from labkit.training.events import Control, Event
-from labkit.training.fit import Teacher, fit
-from labkit.training.methods import METHODS
+from labkit.training.fit import fit, seed_of
+from labkit.training.method import Setting, Teacher
 from labkit.training.records import paired, summary
+from labkit.training.registry import entry, make
+from labkit.training.replay import Replay
 from labkit.training.run import run
-from labkit.training.teach import bayes_teacher
 
-KNOBS = ("temperature", "alpha")
+NOT_SETTINGS = ("baseline", "data", "pairs", "rows", "teacher")
 
 
 def expand(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Every run of a spec: the settings of each row with lists multiplied out, seed by seed.
 
-    A row may name another `teacher`, or change the spec's `data` in part.
+    A row may name another `teacher`, or change the spec's `data` in part. Where the spec has
+    `pairs` (name -> student, teacher, ...), each row runs for all of them, or for those it names.
     """
-    shared = {k: v for k, v in spec.items() if k not in ("baseline", "data", "rows", "teacher")}
+    shared = {k: v for k, v in spec.items() if k not in NOT_SETTINGS}
     for label, row in spec["rows"].items():
-        settings = {k: v for k, v in {**shared, **row}.items() if k != "against"}
-        if "data" in row:
-            settings["data"] = {**spec["data"], **row["data"]}
-        names = [k for k, v in settings.items() if isinstance(v, list)]
-        for values in itertools.product(*(settings[k] for k in names)):
-            chosen = {**settings, **dict(zip(names, values, strict=True))}
-            for seed in range(int(chosen.pop("seeds"))):
-                yield {"label": label, **chosen, "seed": seed}
+        for pair in row.get("pairs", spec.get("pairs", [None])):
+            chosen = {} if pair is None else {"pair": pair, **spec["pairs"][pair]}
+            settings = {**shared, **chosen, **row}
+            if "data" in row:
+                settings["data"] = {**spec["data"], **row["data"]}
+            yield from _runs(label, settings)
+
+
+def _runs(label: str, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    settings = {k: v for k, v in settings.items() if k not in ("against", "pairs")}
+    names = [k for k, v in settings.items() if isinstance(v, list)]
+    for values in itertools.product(*(settings[k] for k in names)):
+        chosen = {**settings, **dict(zip(names, values, strict=True))}
+        for seed in range(int(chosen.pop("seeds"))):
+            yield {"label": label, **chosen, "seed": seed}
 
 
 def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[dict[str, Any]]:
@@ -47,7 +56,7 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
 
     Runs are ordered by seed so that an interrupted sweep still compares methods in pairs.
     """
-    runs = sorted(expand(spec), key=lambda r: r["seed"])
+    runs = sorted(expand(spec), key=lambda r: (r["seed"], str(r.get("pair"))))
     have = {_key(r["run"]): r for r in read(out)}
     _write(out, have.values())  # a line cut off by a kill must not spoil the next one
     missing = [r for r in runs if _key(r) not in have]
@@ -59,7 +68,7 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
 
     @lru_cache(maxsize=1)
     def answers(name: str | None, described: str) -> Replay | None:
-        return None if name is None else Replay(_teacher(name, pictures(described), where))
+        return None if name is None else Replay(_placed(guided(name, pictures(described)), where))
 
     began = time.monotonic()
     for done, settings in enumerate(missing):
@@ -74,7 +83,7 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
         left = (time.monotonic() - began) / (done + 1) * (len(missing) - done - 1)
         accuracy = record["result"]["test_accuracy"]
         print(
-            f"{done + 1}/{len(missing)} {settings['label']} seed {settings['seed']}: "
+            f"{done + 1}/{len(missing)} {_name(settings)} seed {settings['seed']}: "
             f"{accuracy:.1%}, {record['seconds']} s, {left / 60:.0f} min left",
             file=sys.stderr,
             flush=True,
@@ -82,36 +91,42 @@ def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[d
     return [have[_key(r)] | {"run": r} for r in runs]
 
 
-def _teacher(name: str, dataset: data.Dataset, device: torch.device) -> Teacher:
-    if name == "bayes":
-        return bayes_teacher(dataset)
-    network = models.load_teacher(name)
-    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+def _placed(teacher: Teacher | None, device: torch.device) -> Teacher:
+    assert teacher is not None
+    if isinstance(teacher, nn.Module):
+        return teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return teacher
 
 
 def one(
     settings: Mapping[str, Any],
     dataset: data.Dataset,
-    teacher: "Replay | None",
+    teacher: Replay | None,
     device: torch.device,
 ) -> dict[str, Any]:
     """One run and its record, without the parts that every run of the sweep shares."""
-    if settings["method"] not in METHODS:
-        raise unknown("method", settings["method"], METHODS)
+    method = entry(settings["method"])
     named = (
-        "augment", "batch_size", "epochs", "learning_rate", "precision", "seed", "weight_decay",
+        "augment", "batch_size", "epochs", "learning_rate", "optimiser", "precision", "schedule",
+        "seed", "weight_decay",
     )  # fmt: skip
-    uses_teacher = settings["method"] != "cross-entropy"
-    if uses_teacher:
+    guide = None
+    if method.asks != "nothing":
         if teacher is None:
             raise ValueError(f"the method {settings['method']!r} needs a teacher: name one")
-        teacher.rewind(tuple(settings.get(k) for k in ("seed", "epochs", "batch_size")))
+        stream = tuple(settings.get(k) for k in ("seed", "epochs", "batch_size", "augment"))
+        guide = teacher.rewind(stream, maps=method.asks == "maps")
+    student = models.build(settings["student"], dataset.classes, seed=settings["seed"])
+    taught = None if guide is None else features(guide.teacher)
+    setting = Setting(features(student), taught, dataset)
+    knobs = {k: settings.get(k, v) for k, v in method.knobs.items()}
+    knobs |= {k: settings[k] for k in ("alpha", "kd_temperature") if k in settings}
     events = fit(
-        models.build(settings["student"], dataset.classes, seed=settings["seed"]),
-        METHODS[settings["method"]](),
+        student,
+        make(settings["method"], setting, seed_of(settings["seed"], "method parameters")),
         dataset,
-        teacher=teacher if uses_teacher else None,
-        control=Control(**{k: float(settings[k]) for k in KNOBS if k in settings}),
+        teacher=guide,
+        control=Control(**{k: float(v) for k, v in knobs.items()}),
         device=device,
         **{k: settings[k] for k in named if k in settings},
     )
@@ -121,29 +136,6 @@ def one(
         point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
     del record["config"]
     return record
-
-
-class Replay:
-    """A teacher that remembers its answers: runs with one seed see the same crops in one order.
-
-    The streams of `fit` make the n-th batch of a seed the same for every method, so the teacher
-    need look at it once. `rewind(stream)` starts a run; another stream forgets the answers.
-    """
-
-    def __init__(self, teacher: Teacher) -> None:
-        self.teacher, self.stream, self.at = teacher, None, 0
-        self.answers: list[Tensor] = []
-
-    def rewind(self, stream: Any) -> None:
-        if stream != self.stream:
-            self.stream, self.answers = stream, []
-        self.at = 0
-
-    def __call__(self, images: Tensor) -> models.Features:
-        if self.at == len(self.answers):
-            self.answers.append(self.teacher(images).logits.float())
-        self.at += 1
-        return models.Features((), images.new_empty(0), self.answers[self.at - 1])
 
 
 def _silent(event: Event) -> None:
@@ -162,20 +154,24 @@ def summarise(
         settings = {k: v for k, v in record["run"].items() if k != "seed"}
         group = groups.setdefault(json.dumps(settings, sort_keys=True), {"run": settings, "r": {}})
         group["r"][record["run"]["seed"]] = record
-    first = {g["run"]["label"]: g["r"] for g in reversed(groups.values())}
-    other = {label: (against or {}).get(label, baseline) for label in first}
-    rows = [
-        _row(g["run"], g["r"], first[other[g["run"]["label"]]])
-        | {"against": other[g["run"]["label"]]}
-        for g in groups.values()
-    ]
-    runs = {g["run"]["label"]: g["r"].values() for g in groups.values()}
-    labels = [row["label"] for row in rows]
-    single = {row["label"]: row for row in rows if labels.count(row["label"]) == 1}
+    first = {_name(g["run"]): g["r"] for g in reversed(groups.values())}
+    rows = []
+    for group in groups.values():
+        rival = (against or {}).get(group["run"]["label"], baseline)
+        base = first[_name(group["run"] | {"label": rival})]
+        rows.append(_row(group["run"], group["r"], base) | {"against": rival})
+    runs = {_name(g["run"]): g["r"].values() for g in groups.values()}
+    labels = [_name(row) for row in rows]
+    single = {_name(row): row for row in rows if labels.count(_name(row)) == 1}
     return {
         "rows": rows,
         "by_label": {label: row | {"curve": _band(runs[label])} for label, row in single.items()},
     }
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    """A row's name: its label, after its pair where there are pairs."""
+    return f"{settings['pair']}/{settings['label']}" if "pair" in settings else settings["label"]
 
 
 def _band(runs: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:

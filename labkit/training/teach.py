@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 from labkit import models
 from labkit.data import Dataset, motif
-from labkit.training.fit import Teacher, fit
+from labkit.training.fit import fit
+from labkit.training.method import Teacher
 from labkit.training.methods import cross_entropy
 from labkit.training.run import run
 

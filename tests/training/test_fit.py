@@ -6,7 +6,7 @@ from pytest import approx, fixture, mark, raises
 
 from labkit import data, models, training
 from labkit.training import Control, Evaluation, KnobChange, Run, Start, Step
-from labkit.training.methods import METHODS
+from labkit.training.registry import make
 
 
 @fixture(scope="module")
@@ -51,7 +51,7 @@ def test_all_methods_see_the_same_batches_and_crops(pictures):
     seen = {}
 
     def watching(name):
-        method = METHODS[name]()
+        method = make(name, None)
 
         def watched(student, teacher, batch, knobs):
             torch.rand(3)  # a method that draws from the global generator shifts nobody

@@ -1,0 +1,151 @@
+"""One optimiser step, what guards it, and everything a resumed run must know."""
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from labkit.data import Batch, Dataset
+from labkit.evaluation import accuracy, predict
+from labkit.models import Features
+from labkit.training.device import autocast
+from labkit.training.method import Method, Teacher
+from labkit.training.recipes import SCHEDULES, optimiser_of
+
+DIVERGED = 1e6  # no loss in this course is larger while anything is learnt
+
+
+class Loop:
+    """The networks, the method and the optimiser of one run."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        method: Method,
+        teacher: Teacher | None,
+        *,
+        device: torch.device,
+        precision: str,
+        learning_rate: float,
+        weight_decay: float,
+        optimiser: str = "nesterov",
+        schedule: str = "warmup-cosine",
+    ) -> None:
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.method, self.teacher = method, teacher
+        self.device, self.precision, self.learning_rate = device, precision, learning_rate
+        self.schedule = SCHEDULES[schedule]
+        self.parameters = list(model.parameters())
+        if isinstance(method, nn.Module):
+            self.parameters += list(method.to(device).parameters())
+        if isinstance(teacher, nn.Module):
+            self.teacher = teacher.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.optimiser = optimiser_of(optimiser, self.parameters, learning_rate, weight_decay)
+
+    def step(self, batch: Batch, progress: float, knobs: Mapping[str, float]) -> dict[str, float]:
+        """One gradient step; FloatingPointError before it would spoil a parameter."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate * self.schedule(progress)
+        self._mode(training=True)
+        with torch.enable_grad():
+            terms = self.terms(batch, knobs)
+            self.optimiser.zero_grad(set_to_none=True)
+            _total(terms).backward()
+        length = torch.nn.utils.get_total_norm(
+            [p.grad for p in self.parameters if p.grad is not None]
+        )
+        *values, size = torch.stack(
+            [*(t.detach().float() for t in terms.values()), length]
+        ).tolist()
+        found = dict(zip(terms, values, strict=True))
+        if not (math.isfinite(size) and all(abs(value) <= DIVERGED for value in values)):
+            raise FloatingPointError(self._blame(found, batch, knobs))
+        self.optimiser.step()
+        return found
+
+    def terms(self, batch: Batch, knobs: Mapping[str, float]) -> dict[str, Tensor]:
+        """The method's terms, scalars in float32; the teacher sees the student's own crops.
+
+        Grad mode and autocast belong to a thread, so both are set here and not by the caller.
+        """
+        both = batch.images if batch.second is None else torch.cat([batch.images, batch.second])
+        with torch.no_grad(), autocast(self.device, self.precision):
+            teacher = None if self.teacher is None else _float(self.teacher(both))
+        with autocast(self.device, self.precision):
+            student = self.model(both)
+        terms = self.method(_float(student), teacher, batch, knobs)
+        return {name: term.reshape(()) for name, term in terms.items()}
+
+    @torch.no_grad()
+    def measure(self, batch: Batch, knobs: Mapping[str, float]) -> dict[str, float]:
+        """The terms on `batch` in eval mode under any knobs; nothing of the run changes.
+
+        The method's noise is the same at every call, so that only what is measured moves.
+        """
+        self._mode(training=False)
+        own = getattr(self.method, "generator", None)
+        if own is not None:
+            self.method.generator = torch.Generator().manual_seed(0)  # type: ignore[attr-defined]
+        try:
+            return {name: term.item() for name, term in self.terms(batch, knobs).items()}
+        finally:
+            if own is not None:
+                self.method.generator = own  # type: ignore[attr-defined]
+            self._mode(training=True)
+
+    def evaluate(self, dataset: Dataset, split: str) -> dict[str, float]:
+        """Accuracy 0..1 and cross-entropy in nats over a split."""
+        logits = predict(self.model, dataset, split)
+        labels = dataset.split(split).labels.cpu()
+        return {
+            "accuracy": accuracy(logits, labels),
+            "loss": F.cross_entropy(logits, labels).item(),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Weights, optimiser and method, memory banks included: a copy."""
+        stateful = (self.model, self.optimiser, self.method)
+        states = [part.state_dict() if hasattr(part, "state_dict") else {} for part in stateful]
+        return copy.deepcopy(dict(zip(("model", "optimiser", "method"), states, strict=True)))
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take up a `state`."""
+        self.model.load_state_dict(state["model"])
+        # load_state_dict keeps what it is given, and training would then change it
+        self.optimiser.load_state_dict(copy.deepcopy(state["optimiser"]))
+        if hasattr(self.method, "load_state_dict"):
+            self.method.load_state_dict(state["method"])
+
+    def _mode(self, *, training: bool) -> None:
+        for part in (self.model, self.method):
+            if isinstance(part, nn.Module):
+                part.train(training)
+
+    def _blame(self, values: Mapping[str, float], batch: Batch, knobs: Mapping[str, float]) -> str:
+        """Which term it was: by its value, or where all are finite by its gradient."""
+        for name, value in values.items():
+            if not abs(value) <= DIVERGED:
+                return f"the term {name!r} is {value:g}"
+        for name in values:
+            with torch.enable_grad():
+                self.optimiser.zero_grad(set_to_none=True)
+                self.terms(batch, knobs)[name].backward()
+            if not all(p.grad.isfinite().all() for p in self.parameters if p.grad is not None):
+                return (
+                    f"the gradient of the term {name!r} is not finite, its value {values[name]:g}"
+                )
+        return "the gradient of the terms together is not finite"
+
+
+def _total(terms: Mapping[str, Tensor]) -> Tensor:
+    return torch.stack([term.float() for term in terms.values()]).sum()
+
+
+def _float(features: Features) -> Features:
+    """Losses are computed in float32 whatever the network ran in."""
+    maps, pooled, logits = features
+    return Features(maps, pooled.float(), logits.float())
