@@ -1,5 +1,8 @@
 """Evaluation: what a trained network knows."""
 
+from labkit.evaluation.calibration import calibration_error
+from labkit.evaluation.estimates import bounds, optimal_factors
+from labkit.evaluation.gradients import gradient_signal
 from labkit.evaluation.information import (
     background_information,
     entropy,
@@ -17,12 +20,16 @@ from labkit.evaluation.similarity import (
 __all__ = [
     "accuracy",
     "background_information",
+    "bounds",
+    "calibration_error",
     "class_similarity",
     "entropy",
     "gradient",
+    "gradient_signal",
     "group_similarity",
     "in_bins",
     "mutual_information",
+    "optimal_factors",
     "predict",
     "rank_agreement",
 ]

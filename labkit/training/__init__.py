@@ -4,6 +4,7 @@ from labkit.training.budgets import BUDGETS, Budget, budget
 from labkit.training.device import pick_device, pick_precision
 from labkit.training.distill import distill
 from labkit.training.doctor import doctor
+from labkit.training.estimation import estimate
 from labkit.training.events import (
     Checkpoint,
     Control,
@@ -22,7 +23,7 @@ from labkit.training.records import keep, paired, reference, summary, versions
 from labkit.training.registry import METHODS
 from labkit.training.run import Run, pick_driver, run
 from labkit.training.script import script
-from labkit.training.teach import bayes_teacher, teach
+from labkit.training.teach import bayes_teacher, examine, teach
 
 __all__ = [
     "BUDGETS",
@@ -45,6 +46,8 @@ __all__ = [
     "distill",
     "distillation",
     "doctor",
+    "estimate",
+    "examine",
     "fit",
     "keep",
     "paired",

@@ -13,7 +13,7 @@ four, as the benchmarks). For FitNet and VID the map's adapter is trained with t
 from collections.abc import Callable
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from labkit import losses
 from labkit.data import Batch
@@ -29,6 +29,16 @@ class Taught(nn.Module):
     def __init__(self, name: str, loss: Loss) -> None:
         super().__init__()
         self.name, self.loss = name, loss
+
+    @property
+    def generator(self) -> Generator | None:
+        """The stream of the paper's own noise, where its loss draws any."""
+        return getattr(self.loss, "generator", None)
+
+    @generator.setter
+    def generator(self, stream: Generator) -> None:
+        if hasattr(self.loss, "generator"):
+            self.loss.generator = stream
 
     def forward(
         self, student: Features, teacher: Features | None, batch: Batch, knobs: Knobs
@@ -72,6 +82,23 @@ class Variational(nn.Module):
     def forward(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
         pairs = zip(self.parts, stages(student), stages(teacher), strict=True)
         return sum((part(s, t) for part, s, t in pairs), start=student.logits.new_zeros(()))
+
+
+class Pairs:
+    """CKD; the knob `negatives` is cut to the others there are in the batch."""
+
+    generator: Generator | None = None
+
+    def __call__(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
+        others = len(batch.labels) - 1
+        asked = round(knobs.get("negatives", others))
+        return losses.ckd(
+            student.logits,
+            teacher.logits,
+            temperature=knobs["temperature"],
+            negatives=asked if asked < others else None,
+            generator=self.generator,
+        )
 
 
 def attention(student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:

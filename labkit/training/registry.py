@@ -37,6 +37,7 @@ METHODS: dict[str, Entry] = {
     "dist": Entry(
         lambda _: Taught("dist", baselines.correlation), {"temperature": 4.0, "beta": 2.0}
     ),
+    "ckd": Entry(lambda _: Taught("ckd", baselines.Pairs()), {"temperature": 1.0, "beta": 10.0}),
     "rkd": Entry(lambda _: Taught("rkd", baselines.relations), {"beta": 1.0}, "pooled"),
     "pkt": Entry(lambda _: Taught("pkt", baselines.probabilities), {"beta": 30_000.0}, "pooled"),
     "fitnet": Entry(lambda setting: Taught("fitnet", Hint(setting)), {"beta": 100.0}, "maps"),

@@ -23,6 +23,7 @@ from labkit.training.registry import entry, make
 from labkit.training.replay import Replay
 from labkit.training.run import run
 
+EXTRA = ("alpha", "kd_temperature", "negatives")  # knobs a method has only if a row says so
 NOT_SETTINGS = ("baseline", "data", "pairs", "rows", "teacher")
 
 
@@ -120,7 +121,7 @@ def one(
     taught = None if guide is None else features(guide.teacher)
     setting = Setting(features(student), taught, dataset)
     knobs = {k: settings.get(k, v) for k, v in method.knobs.items()}
-    knobs |= {k: settings[k] for k in ("alpha", "kd_temperature") if k in settings}
+    knobs |= {k: settings[k] for k in EXTRA if k in settings}
     events = fit(
         student,
         make(settings["method"], setting, seed_of(settings["seed"], "method parameters")),
@@ -158,7 +159,7 @@ def summarise(
     rows = []
     for group in groups.values():
         rival = (against or {}).get(group["run"]["label"], baseline)
-        base = first[_name(group["run"] | {"label": rival})]
+        base = first.get(_name(group["run"] | {"label": rival}))
         rows.append(_row(group["run"], group["r"], base) | {"against": rival})
     runs = {_name(g["run"]): g["r"].values() for g in groups.values()}
     labels = [_name(row) for row in rows]
@@ -185,15 +186,18 @@ def _band(runs: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
     }
 
 
-def _row(settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any]) -> dict[str, Any]:
+def _row(
+    settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any] | None
+) -> dict[str, Any]:
+    """Means over seeds; no difference where the row to compare with did not run for the pair."""
     test = {seed: r["result"]["test_accuracy"] for seed, r in runs.items()}
-    against = {seed: r["result"]["test_accuracy"] for seed, r in base.items()}
+    against = {seed: r["result"]["test_accuracy"] for seed, r in (base or {}).items()}
     return {
         **settings,
         "test_accuracy": summary(test.values()),
         "test_loss": summary(r["result"]["test_loss"] for r in runs.values()),
         "val_accuracy": summary(r["result"]["val_accuracy"] for r in runs.values()),
-        "difference": paired(test, against),
+        "difference": paired(test, against) if test.keys() & against.keys() else None,
         "seconds": summary(r["seconds"] for r in runs.values()),
     }
 

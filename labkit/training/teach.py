@@ -1,10 +1,12 @@
 """Teachers: one trained for images that none ships for, and the perfect one."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from labkit import models
 from labkit.data import Dataset, motif
+from labkit.evaluation import accuracy, calibration_error, predict
 from labkit.training.fit import fit
 from labkit.training.method import Teacher
 from labkit.training.methods import cross_entropy
@@ -40,6 +42,18 @@ def teach(
         name=f"teacher {name}",
     )
     return model.eval().requires_grad_(False)
+
+
+def examine(model: nn.Module, dataset: Dataset) -> dict[str, float]:
+    """What a card says of a network: over the test split its accuracy 0..1, cross-entropy in nats
+    and expected calibration error 0..1, and how many pictures that is."""
+    logits, labels = predict(model, dataset, "test"), dataset.test.labels.cpu()
+    return {
+        "test_accuracy": round(accuracy(logits, labels), 4),
+        "test_loss": round(F.cross_entropy(logits, labels).item(), 4),
+        "calibration_error": round(calibration_error(logits, labels), 4),
+        "pictures": len(labels),
+    }
 
 
 def bayes_teacher(dataset: Dataset) -> Teacher:

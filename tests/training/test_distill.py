@@ -1,5 +1,7 @@
 """Distillation by names, methods of one's own, and the baselines as methods."""
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
 from pytest import approx, fixture, mark, raises
@@ -10,7 +12,8 @@ from labkit.training import Control, Run, Start, Step
 from labkit.training.distill import features
 from labkit.training.registry import METHODS, make
 
-FEATURE_METHODS = ("rkd", "pkt", "fitnet", "at", "sp", "vid", "dkd", "dist")
+README = Path(__file__).parents[2] / "README.md"
+FEATURE_METHODS = ("rkd", "pkt", "fitnet", "at", "sp", "vid", "dkd", "dist", "ckd")
 
 
 @fixture(scope="module")
@@ -23,26 +26,20 @@ def distil(dataset, method, student="resnet8", teacher="resnet20", **more):
     return Run(training.distill(student, teacher, method, dataset, **more))
 
 
-def test_own_method_in_twenty_lines(pictures):
-    """The example of CONTRIBUTING.md: a trained head, a knob, two terms."""
-
-    class Hint(nn.Module):
-        def __init__(self, setting):
-            super().__init__()
-            student, teacher = setting.student.pooled, setting.taught().pooled
-            self.head = nn.Linear(student.shape[1], teacher.shape[1])
-
-        def forward(self, student, teacher, batch, knobs):
-            gap = F.mse_loss(self.head(student.pooled), teacher.pooled)
-            return {
-                "labels": F.cross_entropy(student.logits, batch.labels),
-                "hint": knobs["beta"] * gap,
-            }
-
-    run = distil(pictures, Hint, knobs={"beta": 2.0})
-    record = run.start().result()
-    assert set(record["curve"][0]["terms"]) == {"labels", "hint"}
-    assert record["config"]["knobs"] == {"beta": 2.0}
+@mark.slow
+def test_the_readmes_own_method_in_twenty_lines(monkeypatch, capsys):
+    """As printed, on fewer pictures and for one epoch."""
+    blocks = README.read_text(encoding="utf-8").split("```python\n")[1:]
+    code = next(b.partition("```")[0] for b in blocks if "class Hint" in b)
+    assert sum(bool(line.strip()) for line in code.splitlines()) <= 24
+    load, distill = data.load, training.distill
+    monkeypatch.setattr(data, "load", lambda name: load(name, train=64, val=64, test=64))
+    monkeypatch.setattr(
+        training, "distill", lambda *args, **more: distill(*args, **more | {"epochs": 1})
+    )
+    scope = {}
+    exec(compile(code, "README", "exec"), scope)
+    assert capsys.readouterr().out.count("test_accuracy") == 2
 
 
 @mark.parametrize("student", ["resnet8", "convnet"])
