@@ -10,6 +10,7 @@ from labkit.evaluation.information import (
     mutual_information,
 )
 from labkit.evaluation.predict import accuracy, predict
+from labkit.evaluation.probe import pooled, probe
 from labkit.evaluation.similarity import (
     class_similarity,
     gradient,
@@ -30,6 +31,8 @@ __all__ = [
     "in_bins",
     "mutual_information",
     "optimal_factors",
+    "pooled",
     "predict",
+    "probe",
     "rank_agreement",
 ]

@@ -17,7 +17,7 @@ from labkit.errors import positive, unknown, whole
 from labkit.training import checkpoints
 from labkit.training.device import pick_precision
 from labkit.training.events import Checkpoint, Control, Done, Evaluation, Event, Start, Step
-from labkit.training.loop import Loop
+from labkit.training.loop import Evaluate, Loop, classified
 from labkit.training.method import Method, Teacher
 from labkit.training.recipes import OPTIMISERS, SCHEDULES
 from labkit.training.records import versions
@@ -60,6 +60,7 @@ def fit(
     schedule: str = "warmup-cosine",
     checkpoint: Path | str | None = None,
     checkpoint_seconds: float = 30.0,
+    evaluate: Evaluate = classified,
     config: Mapping[str, Any] | None = None,
 ) -> Iterator[Event]:
     """Train `model` by `method`, one event after each step: Start, Step ..., Evaluation, Done.
@@ -69,6 +70,8 @@ def fit(
     With `views=2` both networks see 2B pictures, a second augmentation after the first.
     `augment` is a recipe of `labkit.data.augment`, `optimiser` and `schedule` are of
     `labkit.training.recipes`; the record has those that are not the default.
+    `evaluate(model, dataset, split)` gives the numbers that tell how good the model is; after each
+    epoch of the validation split, at the end of the test split. Accuracy and loss unless given.
     `checkpoint` names a folder: the state is kept there every `checkpoint_seconds` and after each
     epoch, and a run that was cut off goes on from it, on a CPU bit for bit.
     Raises ValueError for bad arguments and for another run's checkpoint, FloatingPointError when
@@ -106,6 +109,7 @@ def fit(
         weight_decay=weight_decay,
         optimiser=optimiser,
         schedule=schedule,
+        evaluate=evaluate,
     )
     folder = None if checkpoint is None else Path(checkpoint).expanduser()
     run = _Run(loop, dataset.to(device), settings, control or Control(), folder)
@@ -254,12 +258,9 @@ class _Run:
         return next(source)
 
     def _record(self) -> dict[str, Any]:
+        val = {k: v for k, v in self.curve[-1].items() if k not in ("epoch", "loss", "terms")}
         test = self.loop.evaluate(self.dataset, "test")
-        result = {
-            "val_accuracy": self.curve[-1]["accuracy"],
-            "test_accuracy": test["accuracy"],
-            "test_loss": test["loss"],
-        }
+        result = {f"val_{k}": v for k, v in val.items()} | {f"test_{k}": v for k, v in test.items()}
         return {
             "config": self.settings,
             "data": self.dataset.name,

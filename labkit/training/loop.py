@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -17,6 +17,18 @@ from labkit.training.method import Method, Teacher
 from labkit.training.recipes import SCHEDULES, optimiser_of
 
 DIVERGED = 1e6  # no loss in this course is larger while anything is learnt
+
+
+Evaluate = Callable[[nn.Module, Dataset, str], dict[str, float]]
+
+
+def classified(model: nn.Module, dataset: Dataset, split: str) -> dict[str, float]:
+    """Accuracy 0..1 and cross-entropy in nats over a split."""
+    logits, labels = predict(model, dataset, split), dataset.split(split).labels.cpu()
+    return {
+        "accuracy": accuracy(logits, labels),
+        "loss": F.cross_entropy(logits, labels).item(),
+    }
 
 
 class Loop:
@@ -34,11 +46,13 @@ class Loop:
         weight_decay: float,
         optimiser: str = "nesterov",
         schedule: str = "warmup-cosine",
+        evaluate: "Evaluate | None" = None,
     ) -> None:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.method, self.teacher = method, teacher
         self.device, self.precision, self.learning_rate = device, precision, learning_rate
         self.schedule = SCHEDULES[schedule]
+        self._evaluate = evaluate or classified
         self.parameters = list(model.parameters())
         if isinstance(method, nn.Module):
             self.parameters += list(method.to(device).parameters())
@@ -98,13 +112,8 @@ class Loop:
             self._mode(training=True)
 
     def evaluate(self, dataset: Dataset, split: str) -> dict[str, float]:
-        """Accuracy 0..1 and cross-entropy in nats over a split."""
-        logits = predict(self.model, dataset, split)
-        labels = dataset.split(split).labels.cpu()
-        return {
-            "accuracy": accuracy(logits, labels),
-            "loss": F.cross_entropy(logits, labels).item(),
-        }
+        """The run's own numbers over a split."""
+        return self._evaluate(self.model, dataset, split)
 
     def state(self) -> dict[str, Any]:
         """Weights, optimiser and method, memory banks included: a copy."""

@@ -107,6 +107,12 @@ class Run:
                 self.state = "paused"
         self._stop.clear()
 
+    @contextmanager
+    def idle(self) -> Iterator[None]:
+        """While this is held no step is taken: `Start.measure` may be called."""
+        with self._turn:
+            yield
+
     def result(self) -> dict[str, Any]:
         """The record of a finished run; raises what the training raised, or says how far it is."""
         if self.error is not None:
@@ -142,7 +148,7 @@ class Progress:
     def __call__(self, event: Event) -> None:
         if isinstance(event, Start):
             self.steps = event.steps
-        elif isinstance(event, Evaluation):
+        elif isinstance(event, Evaluation) and "accuracy" in event.metrics:
             self.accuracy = f", {event.metrics['accuracy']:.1%} right"
         elif isinstance(event, Done):
             self._show(f"done in {time.monotonic() - self.began:.0f} s", "\n")

@@ -223,3 +223,13 @@ def test_the_term_that_breaks_is_named_and_the_last_good_state_kept(pictures, br
         run.result()
     assert "learning rate" in str(error.value)
     assert all(torch.equal(v, network.state_dict()[k]) for k, v in kept[0].items())
+
+
+def test_another_measure_takes_the_place_of_accuracy(pictures):
+    def spread(model, dataset, split):
+        return {"probe": float(len(dataset.split(split)))}
+
+    run = distil(pictures, "cross-entropy", "convnet", None, evaluate=spread)
+    record = run.start().result()
+    assert record["result"] == {"val_probe": 64.0, "test_probe": 64.0}
+    assert record["curve"][0]["probe"] == 64.0
