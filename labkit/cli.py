@@ -1,165 +1,89 @@
-"""The labkit command: train the teachers that ship, run the sweeps the labs quote, look around."""
+"""The labkit command: open and run the labs, train, sweep and time, look around."""
 
 import argparse
+import importlib
 import json
+import math
 import sys
-from pathlib import Path
+from contextlib import redirect_stdout
 from typing import Any
 
+from labkit.commands import Answer
+
+COMMANDS = ("open", "run", "doctor", "fetch", "teach", "sweep", "bench", "card")
+RESUMABLE = ("fetch", "sweep", "teach")
 EXAMPLES = """examples:
+  labkit open 01                              lab 01 in JupyterLab
+  labkit run 01 -p TEMPERATURE 8              lab 01 from top to bottom, at another temperature
   labkit doctor                               versions, device, speed; 1 if something is amiss
-  labkit teach resnet20                       train a teacher into data/teachers
-  labkit bench --out data/reference/speed.json
-  labkit bench data                           images/s beside torchvision's loader
   labkit fetch cifar10                        bring CIFAR-10 into the local store
+  labkit teach resnet20                       train a teacher into data/teachers
   labkit sweep data/reference/lab01.yaml      run what is missing, then write the summary
+  labkit bench                                how fast this machine trains, beside the plain way
+
+labkit COMMAND --help shows more. Exit status: 0 done, 1 it failed or something is amiss,
+2 a mistake on the command line, 130 interrupted.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and run; 0 on success, 2 on a usage error, 1 when the work failed or is not well."""
-    parser = argparse.ArgumentParser(
-        prog="labkit",
-        description=__doc__,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    teach = commands.add_parser("teach", help="train a teacher on Motif-100 and ship it")
-    teach.add_argument("model")
-    teach.add_argument("--data", default="motif100", choices=("motif100", "motif100-exact"))
-    teach.add_argument("--train", type=int, default=20_000)
-    teach.add_argument("--epochs", type=int, default=14)
-    teach.add_argument("--seed", type=int, default=0)
-    teach.set_defaults(do=_teach)
-    sweep = commands.add_parser("sweep", help="run a sweep; resumes where it stopped")
-    sweep.add_argument("spec", type=Path)
-    sweep.set_defaults(do=_sweep)
-    card = commands.add_parser("card", help="count and draw what Motif-100's data card shows")
-    card.set_defaults(do=_card)
-    bench = commands.add_parser("bench", help="speed beside the plain way, on this machine")
-    what = "training steps (the default), or data: batches, drawing and reading (minutes)"
-    bench.add_argument(
-        "what", nargs="?", choices=("training", "data"), default="training", help=what
-    )
-    bench.add_argument("--out", type=Path, help="also write the figures to this JSON file")
-    bench.set_defaults(do=_bench)
-    fetch = commands.add_parser("fetch", help="bring CIFAR into the local store, as before a class")
-    fetch.add_argument("name", choices=("cifar10", "cifar100", "cifar10h"))
-    fetch.add_argument("--source", choices=("auto", "hub", "archive"), default="auto")
-    fetch.set_defaults(do=_fetch)
-    doctor = commands.add_parser("doctor", help="what is installed, and what to mend or expect")
-    doctor.add_argument("--quick", action="store_true", help="time nothing")
-    doctor.set_defaults(do=_doctor)
-    options = parser.parse_args(arguments)
+    """Parse and run; 0 on success, 1 when the work failed or is not well, 2 on a usage error."""
+    options = _parser().parse_args(arguments)
     try:
-        return options.do(options) or 0
-    except (ValueError, OSError) as error:
+        answer = _quietly(options) if options.json else options.main(options)
+    except (ValueError, OSError, FloatingPointError) as error:
         print(f"labkit: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("labkit: interrupted; the same command goes on from here", file=sys.stderr)
+        more = "; the same command goes on from here" if options.command in RESUMABLE else ""
+        print(f"labkit: interrupted{more}", file=sys.stderr)
         return 130
+    shown = json.dumps(finite(answer.data), indent=1) if options.json else answer.text
+    if shown:
+        print(shown)
+    return answer.status
 
 
-def _teach(options: argparse.Namespace) -> None:
-    from labkit import data, models, training
-
-    device = training.pick_device()
-    # seed 1: the students' pictures (seed 0) are new to the teacher
-    dataset = data.load(options.data, train=options.train, val=500, test=2000, seed=1)
-    exact = options.data == "motif100-exact"
-    model = models.build(options.model, dataset.classes, seed=options.seed)
-    events = training.fit(
-        model,
-        training.cross_entropy,
-        dataset,
-        epochs=options.epochs,
-        batch_size=128,
-        learning_rate=0.2,
-        seed=options.seed,
-        augment="none" if exact else "crop-flip",  # a moved picture has another posterior
-        device=device,
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="labkit", description=__doc__, epilog=EXAMPLES, formatter_class=form
     )
-    record = training.run(events, on_event=_progress)
-    card = {
-        "model": options.model,
-        "classes": dataset.classes,
-        "parameters": models.parameters(model),
-        **record,
-        "data": {"name": options.data, "train": options.train, "seed": 1},
-    }
-    name = f"{options.model}-exact" if exact else options.model
-    print(f"wrote {models.save_teacher(name, model, card)}")
-
-
-def _progress(event: Any) -> None:
-    from labkit.training import Evaluation
-
-    if isinstance(event, Evaluation):
-        print(
-            f"epoch {event.epoch:.0f}: {event.metrics['accuracy']:.1%}", file=sys.stderr, flush=True
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"labkit.commands.{name}")
+        command = commands.add_parser(
+            name,
+            help=_first(module.__doc__ or ""),
+            description=module.__doc__,
+            epilog=f"examples:\n{module.EXAMPLES.strip(chr(10))}",
+            formatter_class=form,
         )
+        module.arguments(command)
+        command.set_defaults(main=module.main, json=False)
+        if name != "open":  # JupyterLab has no result
+            command.add_argument("--json", action="store_true", help="the result as JSON, alone")
+    return parser
 
 
-def _sweep(options: argparse.Namespace) -> None:
-    import yaml
-
-    from labkit.training.sweep import summarise, sweep
-
-    spec = yaml.safe_load(options.spec.read_text(encoding="utf-8"))
-    runs = options.spec.with_suffix(".jsonl")
-    records = sweep(spec, runs)
-    out = options.spec.with_suffix(".json")
-    against = {k: row["against"] for k, row in spec["rows"].items() if "against" in row}
-    table = {"spec": spec, "versions": records[0]["versions"]}
-    table |= summarise(records, spec["baseline"], against)
-    out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    print(f"wrote {out} from {len(records)} runs in {runs}")
+def _first(doc: str) -> str:
+    line = doc.partition("\n")[0].rstrip(".")
+    return line[:1].lower() + line[1:]
 
 
-def _card(options: argparse.Namespace) -> None:
-    from labkit.training import card
-    from labkit.training.records import REFERENCE
-
-    path = REFERENCE / "motif100-facts.json"
-    path.write_text(json.dumps(card.facts(), indent=1) + "\n", encoding="utf-8")
-    for written in (path, *card.draw(REFERENCE.parent / "cards")):
-        print(f"wrote {written}")
+def _quietly(options: argparse.Namespace) -> Answer:
+    """Whatever the work prints goes to stderr: stdout is for the JSON alone."""
+    with redirect_stdout(sys.stderr):
+        return options.main(options)
 
 
-def _bench(options: argparse.Namespace) -> None:
-    if options.what == "training":
-        from labkit.training.bench import bench
-
-        result = bench()
-    else:
-        from labkit.training.bench_data import bench_data
-
-        result = bench_data()
-    text = json.dumps(result, indent=1)
-    print(text)
-    if options.out:
-        options.out.write_text(text + "\n", encoding="utf-8")
-
-
-def _fetch(options: argparse.Namespace) -> None:
-    from labkit import data
-
-    if options.name == "cifar10h":
-        print(f"cifar10h: {len(data.cifar10h())} test pictures")
-        return
-    found = data.load(options.name, source=options.source)
-    sizes = ", ".join(f"{len(found.split(part))} {part}" for part in ("train", "val", "test"))
-    print(f"{options.name}: {sizes}")
-
-
-def _doctor(options: argparse.Namespace) -> int:
-    from labkit import training
-
-    report = training.doctor(quick=options.quick)
-    print(report)
-    return int(bool(report.problems))
+def finite(value: Any) -> Any:
+    """The same with None for numbers JSON has no word for: NaN, and infinite intervals."""
+    if isinstance(value, dict):
+        return {key: finite(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 if __name__ == "__main__":

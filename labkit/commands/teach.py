@@ -29,8 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> Answer:
     from labkit import data, models, training
     from labkit.data import store
+    from labkit.errors import unknown
     from labkit.training import checkpoints
 
+    if options.model not in models.MODELS:  # said before the pictures are drawn
+        raise unknown("model", options.model, models.MODELS)
     exact = options.data == "motif100-exact"
     name = f"{options.model}-exact" if exact else options.model
     # seed 1: the students' pictures (seed 0) are new to the teacher

@@ -42,7 +42,7 @@ def load(
     """
     from labkit.data import cifar, folder, motif
 
-    sizes = {"train": train, "val": val, "test": test, "seed": seed}
+    sizes: dict[str, Any] = {"train": train, "val": val, "test": test, "seed": seed}
     told: dict[str, Any] = {}
     if isinstance(name, str) and name.startswith("folder:"):
         told = {"on_bad_image": on_bad_image}

@@ -122,8 +122,11 @@ def probabilities(student: Features, teacher: Features, batch: Batch, knobs: Kno
 
 
 def decoupled(student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
-    """DKD; the knob `nontarget` weighs the wrong classes (the paper's beta; its alpha is 1)."""
-    return losses.dkd(
+    """DKD; the knob `nontarget` weighs the wrong classes (the paper's beta; its alpha is 1).
+
+    As in its code it grows in over the first twelfth of the run (20 of 240 epochs).
+    """
+    return min(1.0, 12 * knobs.get("progress", 1.0)) * losses.dkd(
         student.logits,
         teacher.logits,
         batch.labels,

@@ -32,8 +32,9 @@ def pick_device(device: str = "auto") -> torch.device:
 def pick_precision(model: nn.Module, device: torch.device, precision: str = "auto") -> str:
     """ "fp32" or "bf16": bf16 on a GPU, fp32 on mps, on a CPU whichever a one-second probe favours.
 
-    The probe times training steps of this kind of network, because a CPU's flags do not tell:
-    bf16 is twice as fast where the chip multiplies it natively, several times slower elsewhere.
+    The probe times training steps of the smallest network of the same family, because neither a
+    CPU's flags nor another family's speed tell: where bf16 makes dense convolutions twice as fast
+    it can slow depthwise ones down.
     """
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
@@ -41,36 +42,43 @@ def pick_precision(model: nn.Module, device: torch.device, precision: str = "aut
         return precision
     if device.type != "cpu":
         return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    return _probe(type(model).__name__, torch.get_num_threads())
+    return _probe(*_stand_in(type(model)), torch.get_num_threads())
+
+
+def _stand_in(kind: type) -> tuple[str, int]:
+    """The network that is timed for this class, by name, and its batch; resnet8 for a stranger."""
+    from labkit.models import MODELS
+
+    classes = {name: getattr(make, "func", make) for name, make in MODELS.items()}
+    family = [name for name, made in classes.items() if made is kind]  # smallest first
+    name = family[0] if family else "resnet8"
+    if name == "resnet50":  # alone of its family, and a step of it takes ten seconds
+        name = "resnet8"
+    return name, 128 if name in ("convnet", "resnet8") else 16
 
 
 @lru_cache
-def _probe(kind: str, threads: int) -> str:
-    """bf16 if it makes training steps of a small network of this kind 1.2 times faster."""
-    from labkit.models import MODELS  # any network of the kind shows the ratio
+def _probe(name: str, batch: int, threads: int) -> str:
+    """bf16 if it makes training steps of this network 1.2 times faster."""
+    from labkit.models import build
 
-    device = torch.device("cpu")
-    name = "convnet" if kind == "ConvNet" else "resnet8"
-    seconds = {}
-    for precision in ("fp32", "bf16"):
-        model = MODELS[name](10).to(memory_format=torch.channels_last)
-        images = torch.zeros(128, 3, 32, 32).contiguous(memory_format=torch.channels_last)
-        seconds[precision] = min(_step_seconds(model, images, device, precision, 0.5))
-    return "bf16" if seconds["fp32"] > 1.2 * seconds["bf16"] else "fp32"
+    model = build(name, 10).to(memory_format=torch.channels_last)
+    images = torch.zeros(batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    seconds: dict[str, list[float]] = {"fp32": [], "bf16": []}
+    end = time.perf_counter() + 0.8
+    # In turn, so that what else the machine does disturbs both; the first of each sets up.
+    while len(seconds["bf16"]) < 2 or time.perf_counter() < end:
+        for precision, times in seconds.items():
+            times.append(_step_seconds(model, images, precision))
+    fp32, bf16 = (min(times[1:]) for times in seconds.values())
+    return "bf16" if fp32 > 1.2 * bf16 else "fp32"
 
 
-def _step_seconds(
-    model: nn.Module, images: torch.Tensor, device: torch.device, precision: str, budget: float
-) -> list[float]:
-    """Seconds of single forward + backward passes, the first (set-up) left out."""
-    times: list[float] = []
-    start = time.perf_counter()
-    while len(times) < 2 or time.perf_counter() - start < budget:
-        before = time.perf_counter()
-        with torch.enable_grad(), autocast(device, precision):
-            model(images).logits.float().logsumexp(1).mean().backward()
-        times.append(time.perf_counter() - before)
-    return times[1:]
+def _step_seconds(model: nn.Module, images: torch.Tensor, precision: str) -> float:
+    before = time.perf_counter()
+    with torch.enable_grad(), autocast(images.device, precision):
+        model(images).logits.float().logsumexp(1).mean().backward()
+    return time.perf_counter() - before
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager:

@@ -53,6 +53,7 @@ class Loop:
         self.device, self.precision, self.learning_rate = device, precision, learning_rate
         self.schedule = SCHEDULES[schedule]
         self._evaluate = evaluate or classified
+        self.progress = 0.0
         self.parameters = list(model.parameters())
         if isinstance(method, nn.Module):
             self.parameters += list(method.to(device).parameters())
@@ -66,6 +67,7 @@ class Loop:
             group["lr"] = self.learning_rate * self.schedule(progress)
         self._mode(training=True)
         with torch.enable_grad():
+            self.progress = progress
             terms = self.terms(batch, knobs)
             self.optimiser.zero_grad(set_to_none=True)
             _total(terms).backward()
@@ -91,7 +93,8 @@ class Loop:
             teacher = None if self.teacher is None else _float(self.teacher(both))
         with autocast(self.device, self.precision):
             student = self.model(both)
-        terms = self.method(_float(student), teacher, batch, knobs)
+        told = {**knobs, "progress": self.progress}
+        terms = self.method(_float(student), teacher, batch, told)
         return {name: term.reshape(()) for name, term in terms.items()}
 
     @torch.no_grad()

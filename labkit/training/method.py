@@ -2,7 +2,8 @@
 
 Any callable (student, teacher, batch, knobs) -> named terms. The loss is the sum of the terms.
 `student` and `teacher` are the `Features` of the batch, `batch` has labels [B] and index [B] (the
-pictures' positions, for memories), `knobs` the values the sliders have at this step.
+pictures' positions, for memories), `knobs` the values the sliders have at this step, and under
+"progress" the share of the run, 0..1, that is over.
 
 Three more things are looked after if they are there: an nn.Module's parameters are trained with
 the student's and its buffers (memory banks) go into checkpoints; a `generator` attribute is set to

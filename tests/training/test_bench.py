@@ -2,15 +2,23 @@
 
 import json
 import os
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+import yaml
 
-from labkit import cli, data
+from labkit import cli, data, models, training
 from labkit.data.types import channel_statistics
+from labkit.training import METHODS, bench_loop, bench_methods
 from labkit.training import bench_data as module
 from labkit.training.bench import bench
 from labkit.training.bench_data import WrittenCIFAR10, bench_data, write_cifar10, write_tree
+from labkit.training.bench_plain import Pictures, PlainLoop, loader
+
+CPU = torch.device("cpu")
 
 
 def test_torchvision_reads_what_was_written_as_our_pictures(tmp_path):
@@ -69,12 +77,95 @@ def test_a_part_of_size_zero_is_left_out(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_training_bench_compares_every_network(monkeypatch):
+def test_the_training_bench_has_every_part(monkeypatch, capsys):
+    """Loops and costs have tests of their own below."""
     monkeypatch.setattr("labkit.training.bench.NETWORKS", ("convnet",))
+    monkeypatch.setattr(bench_loop, "loops", lambda name, rounds, device: {"ratio": rounds})
+    monkeypatch.setattr(bench_methods, "costs", lambda rounds, device: {"methods": rounds})
     found = bench(rounds=1, images=100)
     assert found["render_ms_per_image"] > 0
     assert set(found["import_seconds"]) == {"torch", "labkit", "rooms"}
     assert set(found["train_step"]) == {"convnet"} and found["train_step"]["convnet"]["ratio"] > 0
+    assert found["train_loop"] == {name: {"ratio": 1} for name in bench_loop.LOOPS}
+    assert found["method_cost"] == {"methods": 4}
+    printed = capsys.readouterr()
+    assert printed.out == "" and "resnet20: a whole training loop" in printed.err
+
+
+@pytest.fixture
+def few(monkeypatch, tmp_path):
+    """128 pictures of Motif-100, in a store of their own."""
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    return data.load("motif100", train=128, val=100, test=100, progress=False)
+
+
+def test_the_plain_loop_shows_the_pictures_the_data_set_has(few):
+    batches = loader(few, batch_size=32, workers=0)
+    images, labels = next(iter(batches))
+    assert images.shape == (32, 3, 32, 32) and images.dtype == torch.float32
+    assert labels.dtype == torch.int64 and len(batches.dataset) == 128
+    picture, label = Pictures(few.train, lambda picture: picture)[7]
+    ours = few.train.images[7].permute(1, 2, 0)
+    assert torch.equal(torch.from_numpy(np.array(picture)), ours) and label == few.train.labels[7]
+
+
+def test_the_plain_loop_normalises_as_ours(few):
+    """Not random: the middle pixel of a blank picture, whatever the crop and the flip."""
+    blank = data.Split(torch.full((8, 3, 32, 32), 100, dtype=torch.uint8), torch.arange(8))
+    flat = replace(few, train=blank)
+    images, _ = next(iter(loader(flat, batch_size=8, workers=0)))
+    expected = (100 / 255 - few.mean) / few.std
+    torch.testing.assert_close(images[:, :, 16, 16], expected.expand(8, 3), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_the_plain_loop_learns(few):
+    loop = PlainLoop(models.build("convnet", 100), loader(few, batch_size=16, workers=0), CPU)
+    first, _, last = (loop.epoch() for _ in range(3))
+    assert last < first
+
+
+def test_a_round_of_ours_ends_before_the_evaluation(monkeypatch):
+    """Seconds run to the last step; the evaluation is gone through and not timed."""
+    clock = iter([10.0, 11.0, 13.0])
+    monkeypatch.setattr(bench_loop, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    steps = [training.Step(n, n / 2, {}, 0.0) for n in (1, 2)]
+    events = iter([*steps, training.Evaluation(2, 1.0, {}), training.Step(3, 1.5, {}, 0.0)])
+    assert bench_loop._epoch(events) == 3.0
+    assert next(events).step == 3
+
+
+@pytest.mark.slow
+def test_three_ways_to_train_are_compared(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    monkeypatch.setattr(bench_loop, "worker_counts", lambda: [0])
+    found = bench_loop.loops("convnet", rounds=2, device=CPU, steps=2)
+    plain, ours, bare = (found[f"{w}_images_per_second"] for w in ("plain", "ours", "bare"))
+    assert min(plain, ours, bare) > 0 and found["workers"] == 0
+    assert found["precision"] in ("fp32", "bf16")
+    assert found["ratio"] > 0 and found["share_of_bare"] > 0
+
+
+def test_workers_are_two_or_one_for_each_core(monkeypatch):
+    for cores, counts in ((1.0, [1, 2]), (2.0, [2]), (16.0, [2, 16])):
+        monkeypatch.setattr(bench_loop, "cores", lambda cores=cores: cores)
+        assert bench_loop.worker_counts() == counts
+
+
+@pytest.mark.slow
+def test_every_method_s_cost_is_a_share_of_its_step(monkeypatch, tmp_path):
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path))
+    monkeypatch.setattr(bench_methods, "REPEAT", {})
+    found = bench_methods.costs(teacher="resnet14", rounds=1, device=CPU)
+    assert set(found["methods"]) == set(METHODS)
+    student, teacher = found["student_ms"], found["teacher_ms"]
+    for name, row in found["methods"].items():
+        networks = student + (teacher if METHODS[name].asks != "nothing" else 0)
+        assert 0 < row["share"] < 1
+        share = row["loss_ms"] / (networks + row["loss_ms"])
+        assert row["share"] == pytest.approx(share, abs=0.01)
+    with pytest.raises(ValueError, match="Did you mean 'kd'"):
+        bench_methods.costs(["kdd"], teacher="resnet8", rounds=1, device=CPU)
 
 
 def test_the_command_prints_and_writes_the_bench_that_was_asked_for(monkeypatch, capsys, tmp_path):
@@ -83,4 +174,6 @@ def test_the_command_prints_and_writes_the_bench_that_was_asked_for(monkeypatch,
     for arguments, kind in (([], "training"), (["training"], "training"), (["data"], "data")):
         out = tmp_path / f"{kind}.json"
         assert cli.main(["bench", *arguments, "--out", str(out)]) == 0
+        assert yaml.safe_load(capsys.readouterr().out) == {"kind": kind}
+        assert cli.main(["bench", *arguments, "--json"]) == 0
         assert json.loads(out.read_text()) == json.loads(capsys.readouterr().out) == {"kind": kind}
