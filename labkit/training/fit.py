@@ -147,12 +147,13 @@ class _Run:
             self._load(saved)
         good = self.loop.state()
         fixed = self._fixed(recipe, views)
+        taught = self.loop.ask(fixed)  # once: the teacher does not change
         yield Start(
             self.steps,
             self.epochs,
             dict(self.settings),
             self.step,
-            lambda knobs: self.loop.measure(fixed, knobs),
+            lambda knobs: self.loop.measure(fixed, knobs, taught),
         )
         for point in self.curve:  # of a run that goes on
             metrics = {k: v for k, v in point.items() if k not in ("epoch", "terms")}

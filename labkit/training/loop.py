@@ -83,22 +83,32 @@ class Loop:
         self.optimiser.step()
         return found
 
-    def terms(self, batch: Batch, knobs: Mapping[str, float]) -> dict[str, Tensor]:
+    def terms(
+        self, batch: Batch, knobs: Mapping[str, float], taught: Features | None = None
+    ) -> dict[str, Tensor]:
         """The method's terms, scalars in float32; the teacher sees the student's own crops.
 
         Grad mode and autocast belong to a thread, so both are set here and not by the caller.
         """
-        both = batch.images if batch.second is None else torch.cat([batch.images, batch.second])
-        with torch.no_grad(), autocast(self.device, self.precision):
-            teacher = None if self.teacher is None else _float(self.teacher(both))
+        teacher = taught or self.ask(batch)
         with autocast(self.device, self.precision):
-            student = self.model(both)
+            student = self.model(_pictures(batch))
         told = {**knobs, "progress": self.progress}
         terms = self.method(_float(student), teacher, batch, told)
         return {name: term.reshape(()) for name, term in terms.items()}
 
     @torch.no_grad()
-    def measure(self, batch: Batch, knobs: Mapping[str, float]) -> dict[str, float]:
+    def ask(self, batch: Batch) -> Features | None:
+        """What the teacher says of the batch; None where there is none."""
+        if self.teacher is None:
+            return None
+        with autocast(self.device, self.precision):
+            return _float(self.teacher(_pictures(batch)))
+
+    @torch.no_grad()
+    def measure(
+        self, batch: Batch, knobs: Mapping[str, float], taught: Features | None
+    ) -> dict[str, float]:
         """The terms on `batch` in eval mode under any knobs; nothing of the run changes.
 
         The method's noise is the same at every call, so that only what is measured moves.
@@ -108,7 +118,7 @@ class Loop:
         if own is not None:
             self.method.generator = torch.Generator().manual_seed(0)  # type: ignore[attr-defined]
         try:
-            return {name: term.item() for name, term in self.terms(batch, knobs).items()}
+            return {name: term.item() for name, term in self.terms(batch, knobs, taught).items()}
         finally:
             if own is not None:
                 self.method.generator = own  # type: ignore[attr-defined]
@@ -151,6 +161,11 @@ class Loop:
                     f"the gradient of the term {name!r} is not finite, its value {values[name]:g}"
                 )
         return "the gradient of the terms together is not finite"
+
+
+def _pictures(batch: Batch) -> Tensor:
+    """[B, 3, 32, 32], or [2B, ...] with the second views after the first."""
+    return batch.images if batch.second is None else torch.cat([batch.images, batch.second])
 
 
 def _total(terms: Mapping[str, Tensor]) -> Tensor:

@@ -1,24 +1,43 @@
 """The training panel: start, stop, resume, step; knobs that reach into the run while it goes."""
 
-import collections
-import html
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
+import plotly.graph_objects as go
 
-from labkit.figures.training import Curve, describe, training
-from labkit.training import Control, Done, Evaluation, Event, Run, Start, Step, pick_driver
+from labkit.figures.band import outside
+from labkit.figures.curve import Curve, describe
+from labkit.figures.runs import compare, table
+from labkit.figures.training import training
+from labkit.training import (
+    Checkpoint,
+    Control,
+    Done,
+    Evaluation,
+    Event,
+    Run,
+    Start,
+    Step,
+    pick_driver,
+)
+from labkit.widgets import buttons, export
+from labkit.widgets.grow import grow
 from labkit.widgets.latest import Latest
 from labkit.widgets.live import live, update
+from labkit.widgets.pace import Pace
 from labkit.widgets.panel import Panel, row
+from labkit.widgets.same_pictures import SamePictures, checked
+from labkit.widgets.status import FAILURE, status
 
-RUNS = 6  # overlaid; the oldest goes first
+RUNS = 6  # overlaid and kept; the oldest goes first
 PERIOD = 1 / 8  # seconds between two drawings at least
 SHARE = 0.03  # of the training's time that drawing may take
 SLICE = 0.08  # seconds of training a tick
+NOT = {"start": "Not started", "export": "Not exported"}  # what a failed click says
 _active: "TrainingPanel | None" = None  # one training at a time in a kernel
 
 
@@ -28,7 +47,12 @@ class TrainingPanel(Panel):
     Moving a knob while it runs is a request the loop applies between two steps; the curve marks
     it. "Start" begins a new run with the current knobs and keeps the earlier curves; "Stop"
     pauses after the current step and "Resume" goes on exactly there. Everything works headless
-    too: start(), stop(), resume(), step(), run, runs, result().
+    too: start(), stop(), resume(), step(), run, runs, result(), export().
+
+    `reference` is a recorded band: {"accuracy": {"epoch", "mean", "std"}, "label"} and, to name
+    what differs when a run leaves it, "run": the settings of the recorded runs. Where the training
+    can measure it, the loss on the same pictures is drawn at the knobs now and at
+    `reference_knobs` (those of the first run unless given).
     """
 
     def __init__(
@@ -39,34 +63,35 @@ class TrainingPanel(Panel):
         knobs: Mapping[str, ipywidgets.Widget],
         driver: str = "auto",
         reference: Mapping[str, Any] | None = None,
+        reference_knobs: Mapping[str, float] | None = None,
     ) -> None:
         self.driver = pick_driver(driver)
         self.runs: list[Run] = []
         self.curves: list[Curve] = []
         self.control: Control | None = None
         self._begin, self._reference = start, reference
-        self._knobs = dict(knobs)
-        self._ticking = False
-        self._due, self._message, self._batch = 0.0, "", 0.0
-        self._pace: collections.deque[tuple[float, int]] = collections.deque(maxlen=50)
+        self._knobs, self._fixed = dict(knobs), checked(reference_knobs or {}, knobs)
+        self._ticking, self._due, self._count = False, 0.0, 0
+        self._notes: dict[str, str] = {}  # kind -> what the panel has to say beside the numbers
+        self._pace = Pace()
+        self._same: SamePictures | None = None
         self._drawing = threading.RLock()
-        buttons = _buttons()
-        self._play = _play()
-        super().__init__(
-            name,
-            {**knobs, **buttons, "play": self._play},
-            [live(training([], reference=reference))],
-        )
-        for action, button in buttons.items():
-            button.on_click(self._clicked(getattr(self, action)))
+        tools = buttons.buttons()
+        self._play, self.table = buttons.play(), ipywidgets.HTML()
+        super().__init__(name, {**knobs, **tools, "play": self._play}, [live(self._figure())])
+        self._wire(tools)
+        shown = [*tools.values(), *([self._play] if self.driver == "tick" else [])]
+        self.box.children = [row(knobs.values()), row(shown), self.line, self.figure, self.table]
+        self._draw()
+
+    def _wire(self, tools: Mapping[str, ipywidgets.Button]) -> None:
+        for action, button in tools.items():
+            button.on_click(self._clicked(action))
         self._asked = Latest(self._request)
-        for knob in knobs.values():
+        for knob in self._knobs.values():
             knob.observe(self._asked, "value")
         self._play.observe(self._tick, "value")
-        self._play.observe(self._played, _playing(self._play))
-        tools = [*buttons.values(), *([self._play] if self.driver == "tick" else [])]
-        self.box.children = [row(knobs.values()), row(tools), self.line, self.figure]
-        self._draw()
+        self._play.observe(self._played, buttons.playing(self._play))
 
     @property
     def values(self) -> dict[str, Any]:
@@ -94,24 +119,27 @@ class TrainingPanel(Panel):
 
     def stop(self) -> None:
         """Pause after the current step; nothing is lost."""
+        self._pause()
+        self._draw()
+
+    def _pause(self) -> None:
         self._ticking = False
-        setattr(self._play, _playing(self._play), False)
+        setattr(self._play, buttons.playing(self._play), False)
         if self.run is not None and self.run.state == "running":
             self.run.pause()
-        self._draw()
 
     def resume(self) -> None:
         """Go on exactly where it stopped."""
         if self.run is None or self.state in ("done", "failed", "running"):
             return
         self._take_over()
-        self._pace.clear()
+        self._pace.rest()
+        self._status("running")  # first: a short run may be done before start returns
         if self.driver == "tick":
             self._ticking = True
-            setattr(self._play, _playing(self._play), True)
+            setattr(self._play, buttons.playing(self._play), True)
         else:
             self.run.start(self.driver)
-        self._draw()
 
     def step(self) -> None:
         """One optimiser step of the newest run (of a new one if there is none)."""
@@ -130,6 +158,16 @@ class TrainingPanel(Panel):
             raise RuntimeError(f"panel {self.name}: no run yet, call start() or press Start")
         return self.run.result()
 
+    def export(self) -> tuple[Path, Path]:
+        """Write the finished run's record as JSON and the Python script that repeats it.
+
+        Returns both paths and shows them. RuntimeError before the end; else see `export.write`.
+        """
+        path, code = export.write(self.result(), self.name)
+        self._notes["export"] = f"Saved: the record in {path}, the same run as a script in {code}."
+        self._draw()
+        return path, code
+
     def close(self) -> None:
         """Pause what runs, then take the widgets away; the runs stay with whoever holds them."""
         if not self.closed:
@@ -139,16 +177,18 @@ class TrainingPanel(Panel):
         super().close()
 
     def _prepare(self) -> None:
-        self.stop()
+        self._pause()
         values = {name: float(value) for name, value in self.values.items()}
         control = Control(**values)
-        label = ", ".join(f"{name} {value:.3g}" for name, value in values.items())
-        curve = Curve(f"run {len(self.runs) + 1}" + (f" ({label})" if label else ""))
+        curve = Curve(f"run {self._count + 1}", values)
         self.say("preparing ...")
         events = self._begin(control)  # a mistake in the set-up is raised here, in the open
-        self.control, self._message = control, ""
-        self.runs.append(Run(self._watched(events, curve), name=f"{self.name}, {curve.label}"))
-        self.curves = [*self.curves, curve][-RUNS:]
+        self.control, self._notes, self._same = control, {}, None
+        self._due = min(self._due, time.monotonic() + PERIOD)  # a new run is soon seen
+        self._count += 1
+        self._fixed = {**values, **self._fixed}  # the first run's, but for what was given
+        run = Run(self._watched(events, curve), name=f"{self.name}, {curve.title}")
+        self.runs, self.curves = [*self.runs, run][-RUNS:], [*self.curves, curve][-RUNS:]
 
     def _take_over(self) -> None:
         global _active
@@ -167,16 +207,22 @@ class TrainingPanel(Panel):
                 self._note(event, curve)
                 yield event
         except Exception as error:
-            step = len(curve.epoch)
-            self._message = f"Stopped after step {step}: {type(error).__name__}: {error}"
+            told = f"Stopped after step {curve.step}: {type(error).__name__}: {error}"
+            self._notes[FAILURE] = told
             self._draw("failed")
             raise
 
     def _note(self, event: Event, curve: Curve) -> None:
         if isinstance(event, Start):
-            self._batch = float(event.config.get("batch_size", 0))
-        if isinstance(event, Step):
-            self._pace.append((time.monotonic(), event.step))
+            self._pace = Pace(float(event.config.get("batch_size", 0)), event.steps)
+            if event.measure is not None and curve.knobs:
+                self._same = SamePictures(curve, event.measure, self._fixed)
+        elif isinstance(event, Step):
+            self._pace.add(event.step)
+        elif isinstance(event, Checkpoint):
+            self._notes["checkpoint"] = f"Not saved: {event.problem}" if event.problem else ""
+        if self._same is not None and self.control is not None and curve is self.curves[-1]:
+            self._same.add(event, self.control.knobs)
         if isinstance(event, Done):
             self._draw("done")
         elif time.monotonic() >= self._due:
@@ -189,42 +235,43 @@ class TrainingPanel(Panel):
             if self.closed:
                 return
             before = time.monotonic()
-            figure = training(self.curves, reference=self._reference)
+            figure = self._figure()
+            grow(self.figure, figure)
             update(self.figure, figure)
             self._status(state or self.state)
+            self.table.value = table(compare(self.curves, self._reference))
             now = time.monotonic()
             self._due = now + max(PERIOD, (now - before) / SHARE)
 
+    def _figure(self) -> go.Figure:
+        """With room for the third part from the outset: most trainings fill it."""
+        unknown_yet = bool(self._knobs) and not any(curve.steps for curve in self.curves)
+        return training(self.curves, reference=self._reference, same_pictures=unknown_yet)
+
     def _status(self, state: str) -> None:
-        """One line of text: state, step, speed, seconds left, last accuracy."""
-        parts = [f"<b>{state}</b>"]
+        """State, step, speed, time left, memory; the sentence; what else there is to say."""
+        parts, notes = [], dict(self._notes)
+        self.caption = "No run yet: press Start."
         if self.curves:
             curve = self.curves[-1]
-            parts.append(f"step {len(curve.epoch):,} of {curve.steps:,}")
-            parts += self._speed(curve) if state == "running" else []
+            parts = [f"step {curve.step:,} of {curve.steps:,}"]
+            parts += self._pace.parts() if state == "running" else []
+            notes["measure"] = self._same.problem if self._same is not None else ""
+            notes["band"] = outside(curve, self._reference)
             self.caption = describe(curve)
-        else:
-            self.caption = "No run yet: press Start."
-        text = f"<div>{' · '.join(parts)}</div><div>{html.escape(self.caption)}</div>"
-        if self._message:
-            text += f"<div role='alert'><b>{html.escape(self._message)}</b></div>"
-        self.line.value = text
-        idle = state != "running"
-        self.widgets["stop"].disabled = idle
-        self.widgets["resume"].disabled = state != "paused"
-        self.widgets["step"].disabled = not idle
-
-    def _speed(self, curve: Curve) -> list[str]:
-        if len(self._pace) < 2:
-            return []
-        (t0, s0), (t1, s1) = self._pace[0], self._pace[-1]
-        rate = (s1 - s0) / max(t1 - t0, 1e-9)
-        images = f"{rate * self._batch:,.0f} images/s" if self._batch else f"{rate:,.1f} steps/s"
-        return [images, f"{(curve.steps - s1) / max(rate, 1e-9):,.0f} s left"]
+        self.line.value = status(state, parts, self.caption, notes)
+        buttons.enable(self.widgets, state)
 
     def _request(self) -> None:
-        if self.control is not None and self.state in ("running", "paused"):
-            self.control.request(**{name: float(value) for name, value in self.values.items()})
+        """A knob was moved: the run is asked; while it pauses the same pictures answer at once."""
+        if self.control is None or self.state not in ("running", "paused"):
+            return
+        values = {name: float(value) for name, value in self.values.items()}
+        self.control.request(**values)
+        if self.state == "paused" and self._same is not None and self.run is not None:
+            with self.run.idle():
+                self._same.take(values)
+            self._draw()
 
     def _tick(self, _: object) -> None:
         if not self._ticking or self.run is None:
@@ -240,34 +287,13 @@ class TrainingPanel(Panel):
         elif not change["new"] and self._ticking:
             self.stop()
 
-    def _clicked(self, action: Callable[[], None]) -> Callable[[object], None]:
+    def _clicked(self, action: str) -> Callable[[object], None]:
         def act(_: object) -> None:
             try:
-                action()
+                getattr(self, action)()
             except Exception as error:
-                self._message = f"Not started: {type(error).__name__}: {error}"
+                told = f"{NOT.get(action, 'Not done')}: {type(error).__name__}: {error}"
+                self._notes[FAILURE] = told
                 self._draw()
 
         return act
-
-
-def _buttons() -> dict[str, ipywidgets.Button]:
-    looks = {
-        "start": ("Start", "play", "a new run with the knobs as they are"),
-        "stop": ("Stop", "pause", "pause after the current step"),
-        "resume": ("Resume", "forward", "go on exactly where it stopped"),
-        "step": ("Step", "step-forward", "one optimiser step"),
-    }
-    return {
-        name: ipywidgets.Button(description=text, icon=icon, tooltip=tip, layout={"width": "7.5em"})
-        for name, (text, icon, tip) in looks.items()
-    }
-
-
-def _play() -> ipywidgets.Play:
-    return ipywidgets.Play(interval=100, min=0, max=1_000_000_000, description="training clock")
-
-
-def _playing(play: ipywidgets.Play) -> str:
-    """The trait that says whether it plays: public since ipywidgets 8."""
-    return "playing" if play.has_trait("playing") else "_playing"

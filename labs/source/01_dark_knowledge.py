@@ -296,6 +296,7 @@ def begin(control, data=dataset, budget=budget):
     return training.fit(
         student, distil, data, teacher=teacher, epochs=budget.epochs, batch_size=budget.batch_size,
         learning_rate=0.3, seed=SEED, control=control, device=device,
+        config={"student": STUDENT, "teacher": "resnet20", "method": "kd"},  # names for the record
     )  # fmt: skip
 
 
@@ -318,6 +319,11 @@ print(f"(chance is {1 / dataset.classes:.1%}; the smoke budget is too short to l
 # while it trains (each move is marked on the curve), stop, resume, start again with other
 # settings and compare. The band behind the curve is what recorded runs did. Begin with alpha 0,
 # then 0.9.
+#
+# **Predict:** stop in the middle and move T. What happens to the loss, and what to the network?
+# The plot on the right measures the loss of the same images again: with the sliders as they stand now, and
+# with the sliders as they stood at the first start. Only the first of the two moves: a temperature changes the
+# ruler, not what is measured. That is why losses at two temperatures cannot be compared.
 
 # %%
 live = training.budget("lecture" if BUDGET == "smoke" else BUDGET)
@@ -325,7 +331,7 @@ live_data = data.load(DATASET, train=live.train, val=live.val, test=live.test)
 
 recorded = training.reference("lab01")["by_label"]["kd"]
 label = "{test_accuracy[n]} recorded runs, T = {temperature}, alpha = {alpha}".format(**recorded)
-band = {"accuracy": recorded["curve"], "label": label}
+band = {"accuracy": recorded["curve"], "label": label, "run": recorded}
 
 widgets.TrainingPanel(
     "distil",
@@ -697,7 +703,7 @@ exercises.lab01.dark.check(my_dark)
 # student*: the network that is imitated, and the one that learns. *alpha*: the teacher's weight.
 #
 # **Next.** Distillation compares the two networks image by image. The later labs *contrast*
-# images with each other.
+# images with each other; lab 02 asks what such a contrast measures, and what it costs.
 #
 # **References.** G. Hinton, O. Vinyals, J. Dean (2015), *Distilling the Knowledge in a Neural
 # Network*. Y. Tian, D. Krishnan, P. Isola (2020), *Contrastive Representation Distillation*,
