@@ -10,14 +10,15 @@ EXAMPLES = """
   labkit bench                                steps, whole loops, what each method costs
   labkit bench --out data/reference/speed.json
   labkit bench data                           images/s beside torchvision's loader
+  labkit bench crd                            CRD's loss beside the official formulation
   labkit bench --json | jq .train_loop.resnet20.ratio
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    what = "training (the default), or data: batches, drawing and reading"
+    what = "training (the default); data: batches, drawing and reading; crd: its loss"
     parser.add_argument(
-        "what", nargs="?", choices=("training", "data"), default="training", help=what
+        "what", nargs="?", choices=("training", "data", "crd"), default="training", help=what
     )
     parser.add_argument("--out", type=Path, help="also write the figures to this JSON file")
 
@@ -29,6 +30,10 @@ def main(options: argparse.Namespace) -> Answer:
         from labkit.training.bench import bench
 
         result = bench()
+    elif options.what == "crd":
+        from labkit.training.bench_crd import crd
+
+        result = crd()
     else:
         from labkit.training.bench_data import bench_data
 

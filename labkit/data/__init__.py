@@ -1,6 +1,6 @@
 """Pictures to learn from: Motif-100, which draws itself, and your own folders of images."""
 
-from labkit.data import augment, captions, motif, text
+from labkit.data import augment, captions, gaussians, motif, pairs, text
 from labkit.data.batches import batches
 from labkit.data.cifar10h import cifar10h, human_labels
 from labkit.data.sources import load
@@ -16,8 +16,10 @@ __all__ = [
     "batches",
     "captions",
     "cifar10h",
+    "gaussians",
     "human_labels",
     "load",
     "motif",
+    "pairs",
     "text",
 ]

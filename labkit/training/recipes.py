@@ -98,7 +98,7 @@ RECIPES = {
         optimiser="nesterov", schedule="warmup-cosine", rates=RATES, record="motif100",
     ),
     "cifar10-short": Recipe(
-        10, 0.1, "ours: CIFAR-10, 45,000 pictures",
+        4, 0.1, "ours: CIFAR-10, 45,000 pictures",
         optimiser="nesterov", schedule="warmup-cosine", rates=RATES, record="cifar10",
     ),
     "repdistiller": Recipe(

@@ -8,9 +8,11 @@ import torch
 from labkit.errors import unknown
 from labkit.training import baselines, methods
 from labkit.training.baselines import Hint, Taught, Variational
+from labkit.training.contrastive_methods import Contrast, Wasserstein
 from labkit.training.method import Method, Setting
 
 KD = {"temperature": 4.0, "alpha": 0.9}
+CRD = {"temperature": 0.07, "beta": 0.8, "negatives": 16384}
 
 
 class Entry(NamedTuple):
@@ -44,6 +46,15 @@ METHODS: dict[str, Entry] = {
     "at": Entry(lambda _: Taught("at", baselines.attention), {"beta": 1000.0}, "maps"),
     "sp": Entry(lambda _: Taught("sp", baselines.similarity), {"beta": 3000.0}, "maps"),
     "vid": Entry(lambda setting: Taught("vid", Variational(setting)), {"beta": 1.0}, "maps"),
+    "crd": Entry(lambda setting: Taught("crd", Contrast(setting)), CRD, "pooled"),
+    "crd-unlabelled": Entry(
+        lambda setting: Taught("crd", Contrast(setting, labels=False)), CRD, "pooled"
+    ),
+    "wcord": Entry(  # no published code: starting points of ours
+        lambda setting: Wasserstein(setting),
+        {"lambda_global": 0.8, "lambda_local": 0.05, "epsilon": 0.5, "negatives": 1024},
+        "pooled",
+    ),
 }
 
 

@@ -1,0 +1,97 @@
+"""CRD and WCoRD as methods: labels, the loss on the pooled vectors, and KD if asked.
+
+    crd            CE + beta CRD, negatives of other classes as in the official loader
+    crd-unlabelled the same, negatives any other picture: no label reaches the loss
+    wcord          CE + lambda_global L_g + lambda_local L_l, our reading of the paper
+
+all [+ alpha T_kd^2 KL] where the run has the knob alpha (`baselines.Taught`). Pictures are known by
+their position in the training set (`batch.index`). The knob `negatives` is not cut to what the set
+has: a smaller pool is drawn from with replacement, as `loss.replacement` says.
+CRD's beta 0.8 and its 16384 negatives are the official defaults; the loss grows with the
+logarithm of the number of negatives, so beta does not carry over to another number as it is.
+"""
+
+import torch
+from torch import Generator, Tensor, nn
+
+from labkit import losses
+from labkit.data import Batch
+from labkit.models import Features
+from labkit.training.baselines import Taught
+from labkit.training.method import Knobs, Setting, Terms
+
+
+class Contrast(nn.Module):
+    """CRD on the pooled vectors; knobs temperature and negatives."""
+
+    def __init__(
+        self, setting: Setting, *, labels: bool = True, normaliser: str = "first-batch"
+    ) -> None:
+        super().__init__()
+        self.crd = losses.CRD(
+            *_sizes(setting), negatives=1, labels=_labels(setting, labels), normaliser=normaliser
+        )
+
+    @property
+    def generator(self) -> Generator | None:
+        """The stream that draws the negatives."""
+        return self.crd.generator
+
+    @generator.setter
+    def generator(self, stream: Generator) -> None:
+        self.crd.generator = stream
+
+    def forward(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
+        self.crd.temperature = knobs["temperature"]
+        self.crd.negatives = round(knobs["negatives"])
+        return self.crd(student.pooled, teacher.pooled, batch.index)
+
+
+class Transport(nn.Module):
+    """WCoRD on the pooled vectors, both terms weighted [2]; knobs negatives, epsilon, lambdas."""
+
+    def __init__(self, setting: Setting, *, labels: bool = True, solver: str = "ipot") -> None:
+        super().__init__()
+        self.wcord = losses.WCoRD(
+            *_sizes(setting), negatives=1, labels=_labels(setting, labels), solver=solver
+        )
+
+    @property
+    def generator(self) -> Generator | None:
+        """The stream that draws the negatives."""
+        return self.wcord.generator
+
+    @generator.setter
+    def generator(self, stream: Generator) -> None:
+        self.wcord.generator = stream
+
+    def forward(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
+        self.wcord.epsilon = knobs["epsilon"]
+        self.wcord.negatives = round(knobs["negatives"])
+        terms = self.wcord(student.pooled, teacher.pooled, batch.index)
+        weights = knobs["lambda_global"], knobs["lambda_local"]
+        return torch.stack([w * term for w, term in zip(weights, terms, strict=True)])
+
+
+class Wasserstein(Taught):
+    """Labels + WCoRD's two terms, each by its own name, + alpha KD where the run has that knob."""
+
+    def __init__(self, setting: Setting, *, labels: bool = True, solver: str = "ipot") -> None:
+        super().__init__("wcord", Transport(setting, labels=labels, solver=solver))
+
+    def forward(
+        self, student: Features, teacher: Features | None, batch: Batch, knobs: Knobs
+    ) -> Terms:
+        terms = super().forward(student, teacher, batch, {**knobs, "beta": 1.0})
+        apart, local = terms.pop("wcord")
+        return {**terms, "global": apart, "local": local}
+
+
+def _sizes(setting: Setting) -> tuple[int, int, int]:
+    """Widths of both pooled vectors, and how many pictures a memory has slots for."""
+    student, teacher = setting.student.pooled, setting.taught().pooled
+    return student.shape[1], teacher.shape[1], len(setting.dataset.train)
+
+
+def _labels(setting: Setting, wanted: bool) -> Tensor | None:
+    return setting.dataset.train.labels if wanted else None

@@ -1,0 +1,200 @@
+"""WCoRD: the critic's Lipschitz bound and what it can see, both terms by loops, bad input."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit import losses
+
+
+def arr(seed, *shape):
+    return torch.from_numpy(np.random.RandomState(seed).standard_normal(shape))
+
+
+def critic(seed, *sizes):
+    """With weights of any length: the norm is divided out."""
+    made = losses.LipschitzCritic(*sizes).double()
+    with torch.no_grad():
+        made.weight.copy_(3 * arr(seed, *sizes))
+    return made
+
+
+def ball(generator, rows, dim):
+    x = torch.randn(rows, dim, generator=generator, dtype=torch.float64)
+    inside = torch.rand(rows, 1, generator=generator, dtype=torch.float64)
+    return x / x.norm(dim=1, keepdim=True) * inside
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.integers(1, 6))
+def test_the_critic_is_1_lipschitz_in_each_argument_on_the_unit_ball(seed, dt, ds):
+    generator, g = torch.Generator().manual_seed(seed), critic(seed, dt, ds)
+    t, t2 = ball(generator, 40, dt), ball(generator, 40, dt)
+    s, s2 = ball(generator, 40, ds), ball(generator, 40, ds)
+    with torch.no_grad():
+        one = (g(t, s) - g(t2, s)).abs() - (t - t2).norm(dim=1)[:, None]
+        two = (g(t, s) - g(t, s2)).abs() - (s - s2).norm(dim=1)
+        both = (g(t, s) - g(t2, s2)).diagonal().abs()
+        assert max(one.max(), two.max()) < 1e-12
+        assert (both - (t - t2).norm(dim=1) - (s - s2).norm(dim=1)).max() < 1e-12
+        assert g(t, s).abs().max() <= 1 + 1e-12
+
+
+def test_the_bound_is_met_and_is_not_one_of_the_euclidean_distance_of_the_pair():
+    g = critic(0, 4, 3)
+    u, _, vh = torch.linalg.svd(g.matrix().detach())
+    t, s = u[:, :1].T, vh[:1]
+    assert g(t, s).item() == pytest.approx(1.0)  # from 0 to length 1: a slope of 1
+    nearly = g(0.9 * t, 0.9 * s).item()
+    pair = (2 * 0.1**2) ** 0.5
+    assert 1 - nearly > 1.3 * pair  # but at most 0.1 + 0.1
+
+
+def test_the_norm_is_the_spectral_norm_whatever_the_shape_and_scale():
+    for sizes in ((5, 3), (3, 5), (4, 4)):
+        g = critic(1, *sizes)
+        torch.testing.assert_close(
+            g.matrix(), g.weight / torch.linalg.matrix_norm(g.weight, 2), rtol=1e-12, atol=0
+        )
+        before = g.matrix().detach().clone()
+        g.weight.data *= 100
+        torch.testing.assert_close(g.matrix(), before)
+    start = losses.LipschitzCritic(3, 3)
+    assert torch.equal(start.matrix(), torch.eye(3))
+
+
+def test_a_trained_critic_reaches_the_nuclear_norm_and_never_more():
+    t = arr(1, 12, 3)
+    s = torch.cat([t[:, :2] + 0.1 * arr(2, 12, 2), arr(3, 12, 2)], 1)
+    most = losses.wcord_supremum(s, t).item()
+    off = ~torch.eye(12, dtype=torch.bool)
+    g = losses.LipschitzCritic(3, 4).double()
+    optimiser = torch.optim.Adam(g.parameters(), 0.1)
+    for step in range(100):
+        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / 100)
+        scores = g(t, s)
+        loss = losses.wcord_global(scores.diagonal(), scores[off])
+        assert -loss.item() <= most + 1e-9
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert -loss.item() == pytest.approx(most, rel=0.05)
+    u, _, vh = torch.linalg.svd(  # the best W is U V' of the cross-covariance: then exactly
+        (t - t.mean(0)).T @ (s - s.mean(0)), full_matrices=False
+    )
+    g.weight.data.copy_(u @ vh)
+    scores = g(t, s)
+    found = -losses.wcord_global(scores.diagonal(), scores[off]).item()
+    assert found == pytest.approx(most, rel=1e-12)
+
+
+def test_the_global_term_of_hand_made_scores():
+    joint, product = torch.tensor([0.5, 1.0]), torch.tensor([[0.0, -0.5], [0.25, 0.25]])
+    assert losses.wcord_global(joint, product).item() == pytest.approx(0.0 - 0.75)
+    assert losses.wcord_global(joint, joint).item() == 0
+
+
+def test_the_local_term_knows_sets_and_not_pairs():
+    """The permutation trap: shuffled embeddings cost nothing, so identities must come elsewhere."""
+    t, order = arr(1, 8, 16), torch.randperm(8, generator=torch.Generator().manual_seed(0))
+    assert losses.wcord_local(t[order], t, epsilon=0.1).item() == pytest.approx(0, abs=1e-6)
+    paired = losses.cosine_cost(t, t[order]).diagonal().mean().item()
+    assert paired > 0.5
+    x, y = arr(1, 7, 16).clamp_min(0), arr(2, 7, 16).clamp_min(0)
+    assert losses.wcord_local(x, y).item() == pytest.approx(0.4792576288, abs=1e-10)
+    assert losses.wcord_local(5 * x, y).item() == pytest.approx(0.4792576288, abs=1e-10)
+    blurred = losses.wcord_local(x, y, solver="sinkhorn", epsilon=0.1, iterations=500)
+    assert blurred.item() == pytest.approx(0.5449, abs=6e-5)
+
+
+def test_gradients_of_both_terms():
+    s, t = arr(1, 4, 3).requires_grad_(), arr(2, 4, 3)
+    for solver in ("ipot", "sinkhorn"):
+        free = {"solver": solver, "detached": False, "iterations": 5}
+        assert torch.autograd.gradcheck(lambda x: losses.wcord_local(x, t, **free), s)  # noqa: B023
+    g = critic(3, 3, 3)
+    assert torch.autograd.gradcheck(lambda w: in_batch(g, w, s, t), g.weight)
+    assert torch.autograd.gradcheck(lambda x: in_batch(g, g.weight, x, t), s)
+
+
+def in_batch(g, weight, s, t):
+    scores = torch.func.functional_call(g, {"weight": weight}, (t, s))
+    return losses.wcord_global(scores.diagonal(), scores)
+
+
+def module(**more):
+    torch.manual_seed(0)
+    made = losses.WCoRD(5, 7, 40, **{"negatives": 6, "dim": 4} | more).double()
+    with torch.no_grad():
+        made.critic.weight.copy_(arr(9, 4, 4))
+    return made, (arr(1, 8, 5), arr(2, 8, 7), torch.arange(8) * 3)
+
+
+def test_the_module_against_loops():
+    w, (s, t, index) = module()
+    others = w.memory.draw(index, 6)
+    unit = lambda x: x / x.norm(dim=1, keepdim=True)  # noqa: E731
+    with torch.no_grad():
+        es, et = unit(w.student_head(s)), unit(w.teacher_head(t))
+        matrix = w.critic.weight / torch.linalg.matrix_norm(w.critic.weight, 2)
+        joint = sum((et[i] @ matrix @ es[i]).item() for i in range(8)) / 8
+        rest = 0.0
+        for i, row in enumerate(others.tolist()):
+            for j in row:
+                rest += (w.memory.teacher[j] @ matrix @ es[i]).item() / 96
+                rest += (et[i] @ matrix @ w.memory.student[j]).item() / 96
+    terms = w(s, t, index, others)
+    assert terms.dual.item() == pytest.approx(rest - joint, rel=1e-10)
+    assert terms.primal.item() == pytest.approx(losses.wcord_local(es, et).item(), rel=1e-10)
+
+
+def test_both_terms_teach_student_heads_and_critic_and_the_bank_moves_in_training_only():
+    w, (s, t, index) = module()
+    w.generator = torch.Generator().manual_seed(0)
+    s, t = s.requires_grad_(), t.requires_grad_()
+    w.eval()
+    bank = w.memory.student.clone()
+    w(s, t, index)
+    assert torch.equal(bank, w.memory.student)
+    terms = w.train()(s, t, index)
+    assert not torch.equal(bank, w.memory.student) and not w.replacement
+    (terms.dual + terms.primal).backward()  # after the banks have moved
+    assert s.grad.norm() > 0 and t.grad is None
+    assert all(p.grad is not None and p.grad.norm() > 0 for p in w.parameters())
+
+
+def test_learning_lowers_both_terms():
+    w, (s, t, index) = module()
+    optimiser = torch.optim.Adam(w.parameters(), 0.05)
+    first = w(s, t, index)
+    for _ in range(60):
+        terms = w(s, t, index)
+        optimiser.zero_grad()
+        (terms.dual + terms.primal).backward()
+        optimiser.step()
+    assert terms.dual < first.dual - 0.3 and terms.primal < first.primal / 2
+    assert -2 <= terms.dual <= 2
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: losses.wcord_local(x, x, solver="emd"), "unknown solver 'emd'"),
+        (lambda x: losses.wcord_local(x, x, epsilon=0), "beta"),
+        (lambda x: losses.wcord_local(x, x, solver="sinkhorn", epsilon=-1), "epsilon"),
+        (lambda x: losses.wcord_local(x, x[:3]), "one shape"),
+        (lambda x: losses.wcord_global(x[:0], x), "joint"),
+        (lambda x: losses.wcord_global(x, x.long()), "product"),
+        (lambda x: losses.wcord_supremum(x[:1], x[:1]), "B >= 2"),
+        (lambda x: losses.LipschitzCritic(0, 3), "teacher_dim"),
+        (lambda x: losses.LipschitzCritic(3, 5)(x, x), r"student must be \[B, 5\]"),
+        (lambda x: losses.WCoRD(3, 3, 9, negatives=2, solver="emd"), "solver"),
+        (lambda x: losses.WCoRD(3, 3, 9, negatives=0), "negatives"),
+        (lambda x: losses.WCoRD(3, 4, 9, negatives=2)(x, x, torch.arange(4)), "teacher_features"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(arr(1, 4, 3))

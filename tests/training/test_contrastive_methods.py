@@ -1,0 +1,158 @@
+"""CRD and WCoRD as methods: they teach, follow their knobs, measure, and resume bit for bit."""
+
+import torch
+from pytest import approx, fixture, mark, raises
+
+from labkit import data, losses, models, training
+from labkit.training import METHODS, Control, Run, Step
+from labkit.training.contrastive_methods import Contrast
+from labkit.training.distill import features
+from labkit.training.registry import make
+
+NAMES = ("crd", "crd-unlabelled", "wcord")
+
+
+@fixture(scope="module")
+def pictures():
+    return data.load("motif100", train=64, val=8, test=8, difficulty=0.1, progress=False)
+
+
+@fixture(scope="module")
+def guide():
+    return models.build("convnet", 100, seed=1).eval()
+
+
+def made(name, pictures, guide, student="convnet"):
+    network = models.build(student, 100)
+    setting = training.Setting(features(network), features(guide), pictures)
+    return network, make(name, setting, seed=3)
+
+
+def knobs(name, **more):
+    return {**METHODS[name].knobs, "negatives": 16, **more}
+
+
+def start(name, pictures, guide, folder=None, **more):
+    network, method = made(name, pictures, guide)
+    settings = {"epochs": 2, "batch_size": 16, "precision": "fp32", "checkpoint": folder}
+    control = Control(**knobs(name, **more))
+    events = training.fit(network, method, pictures, teacher=guide, control=control, **settings)
+    return Run(events), network, method
+
+
+def curve(run):
+    return {e.step: e.terms for e in run.log if isinstance(e, Step)}
+
+
+@mark.parametrize("name", NAMES)
+def test_gradients_reach_the_student_and_all_that_the_method_trains(pictures, guide, name):
+    network, method = made(name, pictures, guide, "resnet8")
+    batch = next(data.batches(pictures, batch_size=8, order=None, augment=None))
+    terms = method(network.train()(batch.images), guide(batch.images), batch, knobs(name))
+    sum(term for key, term in terms.items() if key != "labels").backward()
+    assert network.get_parameter("conv.weight").grad.abs().sum() > 0
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in method.parameters())
+    expected = {"labels", "global", "local"} if name == "wcord" else {"labels", "crd"}
+    assert set(terms) == expected
+
+
+def test_the_terms_are_the_losses_weighted_with_kd_where_asked(pictures, guide):
+    network, method = made("crd", pictures, guide)
+    batch = next(data.batches(pictures, batch_size=8, order=None, augment=None))
+    answers = network(batch.images), guide(batch.images)
+    method.eval()
+    values = []
+    for more in ({}, {"alpha": 0.5, "kd_temperature": 2.0}, {"beta": 0.4}, {"temperature": 0.5}):
+        method.generator = torch.Generator().manual_seed(0)
+        values.append(method(*answers, batch, knobs("crd", **more)))
+    assert values[0]["crd"].item() == approx(2 * values[2]["crd"].item())
+    assert values[3]["crd"].item() != approx(values[0]["crd"].item(), rel=0.05)
+    kd = losses.kd(answers[0].logits, answers[1].logits, temperature=2.0)
+    assert values[1]["kd"].item() == approx(0.5 * kd.item())
+    assert "kd" not in values[0]
+    _, wcord = made("wcord", pictures, guide)
+    wcord.eval()
+    found = []
+    for weight in (1.0, 0.25):
+        wcord.generator = torch.Generator().manual_seed(0)
+        weights = {"lambda_global": weight, "lambda_local": weight}
+        found.append(wcord(*answers, batch, knobs("wcord", **weights)))
+    for name in ("global", "local"):
+        assert found[0][name].item() == approx(4 * found[1][name].item())
+
+
+def test_with_labels_no_negative_is_of_the_anchors_class(guide):
+    pictures = data.load("motif100", train=300, val=1, test=1, difficulty=0.1, progress=False)
+    index = torch.arange(16)
+    for labels in (True, False):
+        network = models.build("convnet", 100)
+        setting = training.Setting(features(network), features(guide), pictures)
+        memory = Contrast(setting, labels=labels).crd.memory
+        drawn = memory.draw(index, memory.pool)
+        same = pictures.train.labels[drawn] == pictures.train.labels[index][:, None]
+        assert same.any() == (not labels)
+
+
+@mark.slow
+@mark.parametrize("name", NAMES)
+def test_a_run_cut_off_goes_on_bit_for_bit(pictures, guide, tmp_path, name):
+    """Banks, Z and the draw are what they were; 4 steps an epoch, cut after 6."""
+    whole, network, method = start(name, pictures, guide)
+    whole.start().result()
+    first, *_ = start(name, pictures, guide, tmp_path)
+    while not any(isinstance(e, training.Checkpoint) for e in first.log):
+        first.advance(steps=1)  # after the first epoch
+    first.advance(steps=3)
+    second, network2, method2 = start(name, pictures, guide, tmp_path)
+    second.start().result()
+    assert second.log[0].at == 4
+    assert {k: v for k, v in curve(whole).items() if k > 4} == curve(second)
+    for one, two in ((network, network2), (method, method2)):
+        ours, theirs = one.state_dict(), two.state_dict()
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert any(key.endswith("memory.student") for key in ours)
+    assert name == "wcord" or ours["loss.crd.log_z"].isfinite().all()
+
+
+@mark.slow
+@mark.parametrize("name", NAMES)
+def test_measuring_changes_nothing_and_moves_with_the_knobs(pictures, guide, name):
+    run, _, method = start(name, pictures, guide)
+    twin = start(name, pictures, guide)[0]
+    run.advance(steps=3)
+    before = {key: value.clone() for key, value in method.state_dict().items()}
+    measure, now = run.log[0].measure, knobs(name)
+    first = measure(now)
+    assert measure(now) == first  # its negatives are the same each time
+    assert measure({**now, "negatives": 48}) != first
+    assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
+    run.start(), twin.start()
+    assert curve(run) == curve(twin)
+
+
+def test_a_knob_moved_is_obeyed_from_the_next_step_on(pictures, guide):
+    run, _, method = start("crd", pictures, guide)
+    run.advance(steps=2)
+    assert method.loss.crd.negatives == 16 and not method.loss.crd.replacement
+    assert run.log[-1].terms["crd"] / 0.8 > losses.crd_chance(16)
+    run_control = {"negatives": 500, "temperature": 0.2}
+    network, method = made("crd", pictures, guide)
+    control = Control(**knobs("crd"))
+    events = training.fit(
+        network, method, pictures, teacher=guide, control=control, epochs=1, batch_size=16,
+        precision="fp32",
+    )  # fmt: skip
+    run = Run(events)
+    run.advance(steps=2)
+    control.request(**run_control)
+    run.start().result()
+    assert (method.loss.crd.negatives, method.loss.crd.temperature) == (500, 0.2)
+    assert method.loss.crd.replacement  # 63 others at most
+
+
+def test_a_method_needs_a_teacher(pictures):
+    network = models.build("convnet", 100)
+    setting = training.Setting(features(network), None, pictures)
+    for name in NAMES:
+        with raises(ValueError, match="learns from a teacher"):
+            make(name, setting)
