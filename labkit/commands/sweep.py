@@ -47,8 +47,11 @@ def _line(row: dict[str, Any], varying: list[str]) -> str:
     named = [str(row[k]) for k in ("pair", "label") if k in row]
     named += [f"{k} {row[k]:g}" for k in varying if k in row]
     test, difference = row["test_accuracy"], row["difference"]
-    text = f"{' '.join(named):40}  {test['mean']:6.1%} +- {test['std']:.1%} (n={test['n']})"
+    spread = f" +- {test['std']:.1%}" if test["n"] > 1 else ""
+    text = f"{' '.join(named):40}  {test['mean']:6.1%}{spread} (n={test['n']})"
     if difference is None:
         return text
+    if difference["n"] < 2:
+        return f"{text}, {100 * difference['mean']:+.1f} points to {row['against']}, one seed"
     mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
     return f"{text}, {mean:+.1f} points to {row['against']} [{low:+.1f}, {high:+.1f}]"

@@ -1,0 +1,703 @@
+# %% [markdown]
+# # Lab 03 - Learning by contrast
+#
+# {{colab_badge}}
+#
+# **Papers.** T. Chen, S. Kornblith, M. Norouzi, G. Hinton, *A Simple Framework for Contrastive Learning
+# of Visual Representations* (2020: SimCLR, NT-Xent). E. Hoffer, N. Ailon, *Deep Metric Learning Using
+# Triplet Network* (2015). S. Arora, H. Khandeparkar, M. Khodak, O. Plevrakis, N. Saunshi, *A Theoretical
+# Analysis of Contrastive Unsupervised Representation Learning* (2019).
+#
+# **Claim.** A network learns what pictures show without a single label, by bringing two views of one
+# picture together and pushing other pictures away. What it learns is decided by how the views are made.
+#
+# | budget | time on {{record:times.cores}} CPU cores | what you get |
+# |---|---|---|
+# | `smoke` | under a minute | everything runs; the encoders have learnt next to nothing |
+# | `lecture` | some minutes | the effect itself, one seed |
+# | `paper` | a GPU; not timed yet | more images, many more epochs |
+#
+# **Afterwards you can** write the contrastive loss and split it into its two forces, say which negatives
+# it listens to, make an encoder collapse and rescue it, choose an augmentation for a reason, and say what
+# theory promises.
+
+# %% [markdown]
+# ## 1. Set-up
+#
+# These numbers steer the lab: change one and *Run All*. `TEMPERATURE` and `NEGATIVES` are sliders later on.
+
+# %% tags=["bootstrap"]
+
+# %% tags=["parameters"]
+DATASET = "motif100"  # or "cifar10", "cifar100", or "folder:PATH" with one sub-folder per class
+BUDGET = "smoke"  # "smoke", "lecture" or "paper"
+TEMPERATURE = 0.2  # T > 0: what the cosines are divided by
+NEGATIVES = 126  # K negatives per view; a batch of 64 pictures has 126
+SEED = 0
+DEVICE = "auto"  # "auto", "cpu", "cuda" or "mps"
+DRIVER = "auto"  # how the training panel runs: "auto", "thread", "tick" or "blocking"
+
+# %%
+import functools
+import math
+
+import ipywidgets
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from labkit import data, exercises, figures, losses, models, training, widgets
+from labkit.errors import positive, whole
+from labkit.evaluation import theory
+from labkit.training import encoders
+from labkit.training.circle import Circle
+from labkit.training.negatives import bank
+from labkit.widgets.watch import WatchPanel
+
+positive("TEMPERATURE", TEMPERATURE), whole("NEGATIVES", NEGATIVES), whole("SEED", SEED, 0)
+training.pick_driver(DRIVER), training.pick_device(DEVICE)  # a mistake in any of them shows here
+budget = training.budget(BUDGET)
+dataset = data.load(DATASET, train=budget.train, val=budget.val, test=budget.test)
+record = training.reference("lab03")
+rows = record["by_label"]
+
+# %% [markdown]
+# ## 2. A puzzle
+#
+# Two networks of the same kind were trained on the same pictures with the same loss. Neither ever saw a
+# label. Afterwards they were frozen, and a linear rule was asked to read from their answers what each
+# picture shows. Such a rule is called a **probe**: it measures what a network *kept*. The black strokes are what guessing scores.
+
+# %%
+two = {"crop-flip": "network A", "contrastive": "network B"}
+factors = ("shape", "texture", "color", "background")
+widgets.show(
+    figures.contrast.survivors(rows, two, title="Recorded: what was kept", factors=factors),
+    name="puzzle",
+)
+
+# %% [markdown]
+# Network A tells an object's colour in {{record:lab03.by_label.crop-flip.factors.color.mean|.0%}} ± {{record:lab03.by_label.crop-flip.factors.color.std|.1p}} of the pictures and its shape in
+# {{record:lab03.by_label.crop-flip.factors.shape.mean|.1%}} ± {{record:lab03.by_label.crop-flip.factors.shape.std|.1p}}; network B the colour in {{record:lab03.by_label.contrastive.factors.color.mean|.0%}} ± {{record:lab03.by_label.contrastive.factors.color.std|.1p}} and the shape in
+# {{record:lab03.by_label.contrastive.factors.shape.mean|.1%}} ± {{record:lab03.by_label.contrastive.factors.shape.std|.1p}} ({{record:lab03.by_label.contrastive.probe.n}} seeds; one shape in twenty is right by chance).
+#
+# **Nobody told either network what to keep. What could make them differ?** Note down your guess before you
+# go on.
+
+# %% [markdown]
+# ## 3. The idea you can drag
+#
+# Take a picture and change it in a random way, twice: cut out a part, mirror it, turn its colours. That
+# gives two **views**. The network and a small head on top of it map each view to an **embedding** $z$, a
+# vector of length 1. Two embeddings are compared by their **cosine** $s = z \cdot z'$: 1 if they point the
+# same way, 0 if they have nothing in common, -1 if they are opposite.
+#
+# The two views of one picture are the **positives**; a view and another picture's view are **negatives**.
+# The loss asks of each view: *which of the others is your partner?*
+#
+# $$L_i = -\log \frac{\exp(s_{i+} / T)}{\exp(s_{i+} / T) + \sum_{j=1}^{K} \exp(s_{ij} / T)}$$
+#
+# Here $s_{i+}$ is the cosine with the partner, $s_{ij}$ that with negative $j$, $K$ the number of negatives, $T$ the temperature.
+#
+# ### Points on a circle
+#
+# In two dimensions a vector of length 1 is a point on a circle. Here are 16 pictures with two views each,
+# and no network: the points move where the loss pushes them. Green is the pull of its partner on the black
+# point, dashed the push of all others. **Predict** what the end will look like, **then press play**. While
+# it plays, move $T$ from 0.2 to 2 and back. <!-- theory -->
+# Then start `together`, with and without repulsion. (The step slider and the arrow keys go step by step; a smaller step starts anew.)
+
+# %%
+worlds = {start: Circle(16, seed=SEED, start=start) for start in ("random", "together")}
+
+
+def on_the_circle(play, step, temperature, negatives, repulsion, start):
+    world = worlds[start]
+    world.go_to(step, temperature=temperature, negatives=negatives, repulsion=float(repulsion))
+    return figures.circle.points(
+        world.points, step=step, temperature=temperature, repulsion=float(repulsion),
+        apart=world.spread()["apart"],
+    )  # fmt: skip
+
+
+play = ipywidgets.Play(value=0, min=0, max=200, step=1, interval=125, description="steps")
+step = widgets.slider("step", 0, 0, 200, 1)
+link = ipywidgets.jslink((play, "value"), (step, "value"))
+widgets.explore(
+    on_the_circle,
+    name="circle",
+    play=play,
+    step=step,
+    temperature=widgets.temperature(TEMPERATURE, low=0.03125, high=4.0),
+    negatives=widgets.negatives(30, [1, 2, 4, 8, 16, 30]),
+    repulsion=widgets.switch("repulsion", True),
+    start=widgets.choice("start", "random", ["random", "together"]),
+)
+
+# %% [markdown]
+# **Explain.** Two forces, and they want different things. *Attraction* brings partners together and is content
+# when they meet. *Repulsion* spreads the pictures until the circle is evenly full. Without it, pictures that
+# begin together stay together for ever: nothing in the loss objects. In a network that is called **collapse**:
+# it gives every picture the same answer, and all partners agree. You will make one collapse in section 5.
+#
+# At low $T$ an anchor hears only its nearest neighbours, and the points end at even distances. At high $T$ it hears all, and
+# far ones nearly cancel: the push becomes weak and vague, groups may stay close. With $K = 1$ the push comes from a different stranger at every step, so it
+# is right on average and noisy.
+
+# %% [markdown]
+# ### Who is heard
+#
+# Push the gradient through the softmax and each negative gets a **weight** $w_j$, its share of the push:
+#
+# $$w_j = \frac{\exp(s_j / T)}{\sum_k \exp(s_k / T)}, \qquad K_\text{eff} = \frac{1}{\sum_j w_j^2}$$
+#
+# $K_\text{eff}$ is how many negatives really count: $K$ if all weigh alike, 1 if one has it all. The cosines
+# below are real: views of Motif-100 pictures as lab 01's teacher sees them. **Predict:** at $T = 0.1$, how many of 1,023 <!-- theory -->
+# negatives count? **Then drag** both sliders.
+
+# %%
+first, second = bank()  # [1024, 64] each, two views of 1,024 pictures
+cosines = first[:48] @ second.T  # [48, 1024]
+cosines = cosines[~torch.eye(48, 1024, dtype=torch.bool)].view(48, 1023)  # partners out
+
+
+def heard(temperature, negatives):
+    return figures.contrast.hardness(cosines[:, :negatives], temperature)
+
+
+widgets.explore(
+    heard,
+    name="heard",
+    temperature=widgets.temperature(TEMPERATURE, low=0.015625, high=4.0),
+    negatives=widgets.negatives(256, [4, 16, 64, 256, 1023]),
+)
+
+# %% [markdown]
+# **Explain.** Low temperature listens to the *hard* negatives: those that look most like the anchor. That is
+# often what you want, for they are what the network still confuses. But the hardest negative of a picture is
+# often a picture of the *same class*. Section 7 counts those.
+
+# %% [markdown]
+# ## 4. The equation, executed
+#
+# NT-Xent ("normalised temperature-scaled cross-entropy") takes all $2B$ views of a batch of $B$ pictures as anchors; the $2B - 2$ views of
+# other pictures are the negatives. In plain torch:
+
+# %% tags=["nbval-check-output", "name:by-hand"]
+B, D = 6, 4
+generator = torch.Generator().manual_seed(0)
+z1, z2 = torch.randn(2, B, D, generator=generator, dtype=torch.float64)  # [B, D] each
+
+z = F.normalize(torch.cat([z1, z2]), dim=1)  # [2B, D], length 1
+scores = z @ z.T / TEMPERATURE  # [2B, 2B]
+scores.fill_diagonal_(-math.inf)  # nobody is his own partner
+partner = torch.arange(2 * B).roll(B)  # of view i: i + B, and back
+by_hand = F.cross_entropy(scores, partner)
+print(f"T = {TEMPERATURE:g}, B = {B}: {by_hand:.4f} nats, log(2B - 1) = {math.log(2 * B - 1):.4f}")
+
+# %% [markdown]
+# `labkit.losses.nt_xent` must agree, and so must the sum of the two forces. The loss splits exactly:
+# attraction $(1 - s_+)/T$, and repulsion $\log \sum_j \exp((s_j - 1)/T)$, the partner included in the sum.
+
+# %% tags=["nbval-check-output", "name:agrees"]
+torch.testing.assert_close(losses.nt_xent(z1, z2, temperature=TEMPERATURE), by_hand)
+pull, push = encoders.pull_and_push(z1, z2, temperature=TEMPERATURE)
+torch.testing.assert_close(pull + push, by_hand.float())
+print(f"losses.nt_xent agrees; attraction {pull:.4f} + repulsion {push:.4f} = {pull + push:.4f}")
+
+# %% [markdown]
+# Three values to know by heart. They tell a bug from a hard problem:
+
+# %% tags=["nbval-check-output", "name:values"]
+for b in (2, 64):
+    same, apart = torch.ones(b, 8), torch.eye(b, 256)  # all equal; every picture another axis
+    chance = losses.nt_xent(same, same, temperature=TEMPERATURE)
+    lost = losses.nt_xent(apart, torch.eye(b, 256).roll(b, 1), temperature=TEMPERATURE)
+    best = losses.nt_xent(apart, apart, temperature=TEMPERATURE)
+    print(f"B = {b:2}: all equal {chance:.4f}, all orthogonal {lost:.4f},", end=" ")
+    print(f"views equal and pictures orthogonal {best:.4f}")
+
+# %% [markdown]
+# Collapse (all equal) costs exactly what knowing nothing costs, $\log(2B - 1)$, at any temperature. A loss
+# stuck there is the first sign. And the loss does not end at 0: even perfect views among orthogonal
+# pictures leave a floor, which exercise 3 asks you for.
+
+# %% [markdown]
+# ## 5. Train it
+#
+# A *method* in this course says what the loss terms of a batch are. SimCLR's whole idea:
+
+
+# %%
+class SimCLR(nn.Module):
+    def __init__(self, width, dim=64):
+        super().__init__()
+        self.head = models.Projection(width, dim, hidden=width, normalise=False)
+        self.generator = None  # which K of the negatives: the run's own random numbers
+
+    def forward(self, student, teacher, batch, knobs):
+        z1, z2 = self.head(student.pooled).chunk(2)  # [B, D] each: both views went through at once
+        pull, push = encoders.pull_and_push(
+            z1, z2, temperature=knobs["temperature"], negatives=round(knobs["negatives"]),
+            generator=self.generator,
+        )  # fmt: skip
+        return {"attraction": pull, "repulsion": knobs["repulsion"] * push}
+
+
+# %% [markdown]
+# The head is thrown away afterwards; probes read the vector below it. After each epoch four numbers
+# say how the encoder is: **probe**, the accuracy of a linear rule on the classes; **alignment**, the mean
+# squared distance of partners (0: they agree, 2: they are unrelated); **uniformity**, how evenly all views fill the sphere (0: collapsed,
+# towards -4: spread); and **error**, how often a stranger is nearer than the partner (half by chance).
+#
+# Three encoders from one seed: SimCLR, the same without repulsion, and the triplets of section 6.
+
+
+# %%
+def begin(control, images, work, method=SimCLR):
+    encoder = encoders.Encoder(images, method, seed=SEED)
+    rate = 0.1 if work.name == "smoke" else 0.3  # so short a run has no time for large steps
+    return encoder, encoder.train(
+        epochs=work.epochs, control=control, learning_rate=rate, device=DEVICE
+    )
+
+
+usual = {"temperature": TEMPERATURE, "negatives": NEGATIVES, "repulsion": 1.0}
+yours = {}
+for name, method, knobs in (
+    ("SimCLR", SimCLR, usual),
+    ("no repulsion", SimCLR, usual | {"repulsion": 0.0}),
+    ("triplets", "triplet", {}),
+):
+    encoder, events = begin(training.Control(**knobs), dataset, budget, method)
+    result = training.run(events, name=name)["result"]
+    yours[name] = (encoder, result)
+    print(
+        ", ".join(f"{key} {result[f'test_{key}']:.3f}" for key in ("probe", "alignment", "error"))
+    )
+
+
+# %%
+def compared(encoder):
+    z1, z2 = yours[encoder][0].views("val")  # [256, 64] each: two views of 256 unseen pictures
+    return figures.contrast.similarities(z1, z2, title=f"Your encoder: {encoder}")
+
+
+widgets.explore(compared, name="compared", encoder=widgets.choice("encoder", "SimCLR", list(yours)))
+
+# %% [markdown]
+# The picture to look for: blue (partners) far to the right, orange (strangers) around 0. Without repulsion
+# both pile up at 1: **collapse**. Its attraction is nearly 0, so by its own loss it is the best network of the three.
+#
+# ### Live
+#
+# The same call, now in your hands, at the `lecture` budget or more. The upper figure is the network as it is
+# at this moment; below are the two forces, the probe, and the loss on pictures that stay the same. Grey: recorded runs.
+#
+# 1. **Start** it and watch the two heaps part, and the dot walk through the plane: first views come together, then all spread.
+# 2. **Stop**, and drag $K$ from 126 to 4. The loss *on the same pictures* jumps by several tenths of a nat <!-- theory -->
+#    and more; the heaps do not move. **A loss at one $K$ says nothing about a loss at another**: the question became easier, the network is the same. So is it with $T$.
+# 3. Turn the **repulsion** down to 0 and resume. How many epochs until it has collapsed? Bring it back to 1: does it recover?
+# 4. Start again with $T = 0.03$: the force comes from one or two negatives, and the loss jumps about. <!-- theory -->
+
+# %%
+live = training.budget("lecture" if BUDGET == "smoke" else BUDGET)
+live_data = data.load(DATASET, train=live.train, val=live.val, test=live.test)
+watched, way = [encoders.Encoder(live_data, SimCLR, seed=SEED)], []
+
+
+def start(control):
+    watched[0], events = begin(control, live_data, live)
+    way.clear()
+    return events
+
+
+def look():
+    z1, z2 = watched[0].views("val")
+    way.append((losses.alignment(z1, z2).item(), losses.uniformity(z1).item()))
+    return figures.contrast.similarities(z1, z2, title="The network now", past=way[-200:-1])
+
+
+# %%
+same = DATASET == "motif100" and live.name == "lecture"
+band = {"probe": rows["contrastive"]["curve"], "label": "recorded runs"}
+WatchPanel(
+    "contrast", start, look, driver=DRIVER, reference=band if same else None,
+    knobs={
+        "temperature": widgets.temperature(TEMPERATURE, low=0.015625, high=4.0),
+        "negatives": widgets.negatives(NEGATIVES, [1, 2, 4, 8, 16, 32, 64, 126]),
+        "repulsion": widgets.slider("repulsion", 1.0, 0.0, 1.0, 0.05),
+    },
+)  # fmt: skip
+
+# %% [markdown]
+# Recorded over {{record:lab03.by_label.collapse.probe.n}} seeds: without repulsion the encoder ends with a uniformity of
+# {{record:lab03.by_label.collapse.uniformity.mean|.2f}} ± {{record:lab03.by_label.collapse.uniformity.std|.2f}} (SimCLR: {{record:lab03.by_label.contrastive.uniformity.mean|.2f}} ± {{record:lab03.by_label.contrastive.uniformity.std|.2f}}), and its alignment, {{record:lab03.by_label.collapse.alignment.mean|.3f}}, is
+# better than SimCLR's {{record:lab03.by_label.contrastive.alignment.mean|.3f}}. Its probe reads {{record:lab03.by_label.collapse.probe.mean|.1%}} ± {{record:lab03.by_label.collapse.probe.std|.1p}} of the classes, an untrained
+# network's {{record:lab03.by_label.untrained.probe.mean|.1%}} ± {{record:lab03.by_label.untrained.probe.std|.1p}}. Alignment alone is no aim.
+
+# %% [markdown]
+# ### What views share is what survives
+#
+# Now the puzzle. Here are ten pictures in the first row and two views of each below, under each recipe.
+# **Predict:** of *shape, texture, colour, place, size*, what could you use to find the partner in a batch of 64?
+
+
+# %%
+def two_views(recipe, seed):
+    pictures = dataset.val.images[:10]
+    generator = torch.Generator().manual_seed(seed)
+    first, second = (data.augment.RECIPES[recipe](pictures, generator) for _ in range(2))
+    return figures.contrast.views(pictures, first, second, recipe)
+
+
+widgets.explore(
+    two_views,
+    name="views",
+    recipe=widgets.choice(
+        "recipe", "crop-flip", ["none", "crop-flip", "crop-flip-cutout", "contrastive"]
+    ),
+    seed=widgets.slider("seed", 0, 0, 20, 1),
+)
+
+# %% [markdown]
+# Under `crop-flip` both views have the same colours. So colours are enough to find the partner, and colours
+# are the easiest thing a network can see: the task is solved ({{record:lab03.by_label.crop-flip.error.mean|.1%}} of strangers nearer than the partner) without a look at the shape. The recipe `contrastive` also turns
+# the colours: that way out is closed ({{record:lab03.by_label.contrastive.error.mean|.1%}}). *An augmentation says what does not matter; what both views share is all the
+# loss can ask for.*
+
+# %%
+recipes = {
+    "untrained": "untrained",
+    "none": "views equal",
+    "crop-flip": "crop-flip",
+    "crop-flip-cutout": "crop-flip-cutout",
+    "contrastive": "contrastive",
+    "labels": "labels, no contrast",
+}
+widgets.show(
+    figures.contrast.survivors(rows, recipes, title="Recorded: what survives"), name="survivors"
+)
+
+# %% [markdown]
+# Each group of bars is one factor that we know, because we drew the pictures; each bar one encoder,
+# {{record:lab03.by_label.contrastive.probe.n}} seeds. Read it by group. *Ground's colour*: even an untrained network passes it on ({{record:lab03.by_label.untrained.factors.background.mean|.0%}}); views that keep colours keep it
+# ({{record:lab03.by_label.crop-flip.factors.background.mean|.1%}} ± {{record:lab03.by_label.crop-flip.factors.background.std|.1p}}), views that turn them lose some of it ({{record:lab03.by_label.contrastive.factors.background.mean|.1%}} ± {{record:lab03.by_label.contrastive.factors.background.std|.1p}}), and training with labels, for which it is
+# worthless, leaves {{record:lab03.by_label.labels.factors.background.mean|.1%}} ± {{record:lab03.by_label.labels.factors.background.std|.1p}}. *Shape*: untrained {{record:lab03.by_label.untrained.factors.shape.mean|.1%}} ± {{record:lab03.by_label.untrained.factors.shape.std|.1p}},
+# crop-flip {{record:lab03.by_label.crop-flip.factors.shape.mean|.1%}} ± {{record:lab03.by_label.crop-flip.factors.shape.std|.1p}}, contrastive {{record:lab03.by_label.contrastive.factors.shape.mean|.1%}} ± {{record:lab03.by_label.contrastive.factors.shape.std|.1p}}, labels {{record:lab03.by_label.labels.factors.shape.mean|.1%}} ± {{record:lab03.by_label.labels.factors.shape.std|.1p}}.
+#
+# Two warnings. The probe reads the vector *below* the head; what the loss calls irrelevant is thrown away in the
+# head first. And a factor that survives need not have been asked for: nothing forces a network to forget.
+
+# %% [markdown]
+# ## 6. Triplets
+#
+# An older way to say the same with one negative at a time. A **triplet** is an anchor $a$, a positive $p$ and a negative $n$.
+# With the distances $|a - p|$ and $|a - n|$ of embeddings that are *not* normalised, Hoffer and Ailon take
+#
+# $$d_+ = \frac{e^{|a-p|}}{e^{|a-p|} + e^{|a-n|}}, \qquad L = d_+^2$$
+#
+# Most programs use $\max(0,\ |a-p| - |a-n| + m)$ with a *margin* $m$ instead. Both look at the **gap**
+# $|a-p| - |a-n|$ only; a triplet is wrong when it is above 0. **Predict:** which loss stops learning, and when? **Then drag** the margin.
+# The grey bars are the triplets of your own encoder.
+
+# %%
+z1, z2 = yours["triplets"][0].views("val")  # [256, 64] each
+gaps = (z1 - z2).norm(dim=1) - (z1 - z2.roll(1, 0)).norm(dim=1)  # [256]
+
+
+def punished(margin):
+    return figures.contrast.triplets(gaps, margin)
+
+
+widgets.explore(punished, name="triplets", margin=widgets.slider("margin m", 1.0, 0.1, 3.0, 0.1))
+
+# %% [markdown]
+# **Explain.** Once the margin is kept, the slope is exactly 0: such a triplet teaches nothing, and as a network gets
+# better most random triplets do that. Hence *mining*: the search for hard negatives. The ratio form never quite falls silent, and NT-Xent mines by
+# itself: its softmax gives the hard ones the weight.
+#
+# Recorded, same encoder, same views, {{record:lab03.by_label.triplet.probe.n}} seeds: a triplet error of {{record:lab03.by_label.triplet.error.mean|.1%}} ± {{record:lab03.by_label.triplet.error.std|.1p}} (NT-Xent {{record:lab03.by_label.contrastive.error.mean|.1%}} ± {{record:lab03.by_label.contrastive.error.std|.1p}}) and a
+# probe of {{record:lab03.by_label.triplet.probe.mean|.1%}} ± {{record:lab03.by_label.triplet.probe.std|.1p}} (NT-Xent {{record:lab03.by_label.contrastive.probe.mean|.1%}} ± {{record:lab03.by_label.contrastive.probe.std|.1p}}). With a third of the learning rate: triplets {{record:lab03.by_label.triplet-0.1.probe.mean|.1%}} ± {{record:lab03.by_label.triplet-0.1.probe.std|.1p}},
+# NT-Xent {{record:lab03.by_label.contrastive-0.1.probe.mean|.1%}} ± {{record:lab03.by_label.contrastive-0.1.probe.std|.1p}}. Neither was tuned further.
+
+# %% [markdown]
+# ## 7. What theory promises
+#
+# ### Negatives of the same class
+#
+# A negative is any other picture, so it may have the anchor's class: a **collision**. With $C$ equally
+# frequent classes and $K$ negatives the chance of at least one is $1 - (1 - 1/C)^K$. **Predict** it for ten
+# classes and 126 negatives, then drag.
+
+
+# %%
+def colliding(classes, negatives):
+    return figures.theory.collisions(classes, negatives)
+
+
+widgets.explore(
+    colliding,
+    name="collisions",
+    classes=widgets.negatives(100, [2, 10, 20, 100, 1000], label="classes C"),
+    negatives=widgets.negatives(NEGATIVES, [1, 2, 4, 8, 16, 32, 64, 126, 1024]),
+)
+
+# %% [markdown]
+# ### A bound that you can watch
+#
+# Does a low contrastive loss guarantee a good classifier? Arora et al. prove it for one negative. Let $\mu_c$ be the mean
+# embedding of class $c$; the *mean classifier* takes the class whose mean fits best. With $\tau = 1/C$, the chance of a
+# collision, and the hinge loss $\max(0, 1 - v)$,
+#
+# $$L_\text{sup} \le \frac{L_\text{un} - \tau}{1 - \tau}$$
+#
+# where $L_\text{un}$ is the loss of $v = f(x) \cdot (f(x^+) - f(x^-))$ ($x^+$ of the same class as $x$, $x^-$ of any) and $L_\text{sup}$ that of
+# $v = f(x) \cdot (\mu_c - \mu_{c'})$ (another class $c'$). The $\tau$ is what collisions cost at least. Averaging $b$ examples in place of
+# each $f(x^+)$ and $f(x^-)$, a **block**, cannot make $L_\text{un}$ larger.
+#
+# Here are Gaussian classes seen through random features. **Predict:** what does a larger block do to each of the
+# three curves? What do fewer classes do to the distance between $L_\text{un}$ and the bound?
+
+# %%
+BLOCKS = (1, 2, 5, 10, 20)
+
+
+@functools.lru_cache(maxsize=64)
+def sides(classes, noise):
+    return [
+        theory.Classes(classes, noise=noise, seed=SEED + 8).sides(block, pairs=1000)
+        for block in BLOCKS
+    ]
+
+
+def promised(classes, block, noise):
+    return figures.theory.bound(BLOCKS, sides(classes, noise), classes=classes, block=block)
+
+
+widgets.explore(
+    promised,
+    name="bound",
+    classes=widgets.negatives(10, [2, 5, 10, 20, 100], label="classes C"),
+    block=widgets.negatives(1, BLOCKS, label="block size b"),
+    noise=widgets.choice("spread inside a class", 0.95, [0.5, 0.95, 1.5]),
+)
+
+# %% [markdown]
+# **Explain.** The bound holds everywhere and is loose at $b = 1$: single examples scatter about their class mean, and the hinge
+# charges for it. Blocks average the scatter away and the bound comes down to the truth. The collided part never falls below 1.
+# Two things the theorem does *not* say: it is about inner products without normalisation and about positives of the same *class*. Two views of a picture
+# are something else, as the puzzle has shown.
+
+# %% [markdown]
+# ## 8. What the papers report, what we measured, what you got
+#
+# The papers' tables are about other pictures and far longer trainings; we had no readable copy of their numbers.
+
+
+# %%
+def percent(summary):
+    return f"{100 * summary['mean']:5.1f} ± {100 * summary['std']:.1f}"
+
+
+print(f"{'probe on the classes, %':26}{'published':>24}{'measured*':>16}{'you, ' + BUDGET:>14}")
+for name, label in (
+    ("SimCLR", "contrastive"), ("no repulsion", "collapse"), ("triplets", "triplet"),
+):  # fmt: skip
+    own = 100 * yours[name][1]["test_probe"]
+    known = "not available to us"
+    print(f"{name:26}{known:>24}{percent(rows[label]['probe']):>16}{own:>14.1f}")
+for name, label in (("untrained", "untrained"), ("labels, same network", "labels")):
+    print(f"{name:26}{'':>24}{percent(rows[label]['probe']):>16}")
+run = rows["contrastive"]["run"]
+print(f"* Motif-100, {run['network']}, {run['epochs']} epochs, mean ± std over seeds")
+
+# %% [markdown]
+# Learning by contrast is slow: at this length the class probe is far below what labels reach in as many epochs. The comparison that counts here is with the untrained network, and
+# between augmentations.
+
+# %% [markdown]
+# ## 9. Turn the knobs
+#
+# Every cell is an encoder that was really trained, {{record:lab03.spec.surface.seeds}} seed each; the frame is the one nearest to your
+# parameters. One seed decides nothing between neighbours: the main setting's spread over seeds is {{record:lab03.by_label.contrastive.probe.std|.1p}} points.
+# Look for what is larger than that. Does the temperature or the number of negatives matter more?
+
+# %%
+widgets.show(
+    figures.contrast.surface(
+        record["surface"], temperature=TEMPERATURE, negatives=NEGATIVES, chance=1 / 100
+    ),
+    name="surface",
+)
+
+# %% [markdown]
+# ## 10. Where it breaks
+#
+# Three errors that run without a warning.
+#
+# **1. The view itself.** Forget to take the diagonal out, and each view meets itself: cosine 1, the hardest negative of all. At low $T$ the
+# loss can then never fall below $\log 2$, however good the network is. **2. The order.** The triplet network's own code passes (anchor, *negative*, positive). Call a
+# function that expects the other order, and it trains views apart. **3. Which logarithm.** The bound needs a loss that is 1 at $v = 0$. The logistic loss has that in bits;
+# in nats, as torch computes it, it is $\log 2$, and subtracting $\tau$ subtracts too much.
+
+# %% tags=["nbval-check-output", "name:breaks"]
+views = torch.eye(16)  # a perfect encoder: views equal, pictures orthogonal
+z = torch.cat([views, views])
+partner = torch.arange(32).roll(16)
+for t in (1.0, 0.2, 0.05):
+    forgot = F.cross_entropy(z @ z.T / t, partner)
+    print(f"T = {t:4}: right {losses.nt_xent(views, views, temperature=t):.4f},", end=" ")
+    print(f"diagonal left in {forgot:.4f} (log 2 = {math.log(2):.4f})")
+
+a, p, n = torch.zeros(1, 2), torch.tensor([[0.1, 0.0]]), torch.tensor([[3.0, 0.0]])
+right, swapped = losses.triplet(a, p, n), losses.triplet(a, n, p)
+print(f"a good triplet: {right:.4f}, in the other order {swapped:.4f}")
+
+found = theory.Classes(10, seed=8).sides(10, pairs=4000, loss="logistic")
+nats = found.unsupervised * math.log(2)
+print(f"L_sup {found.supervised:.3f} bits <= {found.bound:.3f}", end="; ")
+wrong = (nats - found.collisions) / (1 - found.collisions)
+print(f"in nats {found.supervised * math.log(2):.3f} <= {wrong:.3f}?")
+
+# %% [markdown]
+# ## 11. Your turn
+#
+# Replace the `raise` line, run the cell, then run its check. The checks compute the usual wrong answers too, so
+# they can often name what went wrong.
+#
+# ### Exercise 1 - NT-Xent
+#
+# Given the embeddings `z1`, `z2` [B, D] of two views, not yet of length 1, return the mean of $L_i$ over all $2B$ views.
+
+
+# %% tags=["exercise"]
+def my_nt_xent(z1, z2, T):
+    # BEGIN SOLUTION
+    z = F.normalize(torch.cat([z1, z2]), dim=1)  # [2B, D]
+    scores = (z @ z.T / T).fill_diagonal_(-math.inf)  # [2B, 2B]
+    return F.cross_entropy(scores, torch.arange(len(z)).roll(len(z1)))
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:nt-xent"]
+exercises.lab03.nt_xent.check(my_nt_xent)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Put both views into one matrix of $2B$ rows. Where in row $i$ stands its partner, and what must not be in the sum?
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2 - negatives that count
+#
+# Given `cosines` [B, K] of each anchor with its negatives, return $K_\text{eff}$ for each anchor, [B].
+
+
+# %% tags=["exercise"]
+def my_effective(cosines, T):
+    # BEGIN SOLUTION
+    w = (cosines / T).softmax(dim=1)  # [B, K]
+    return 1 / w.square().sum(dim=1)
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:effective"]
+exercises.lab03.effective.check(my_effective)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# The weights are a softmax. What is $1 / \sum w^2$ when all $K$ weights are $1/K$?
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 3 - the floor
+#
+# Return the value of NT-Xent for a batch of `B` pictures whose partners agree perfectly and whose pictures are all orthogonal.
+
+
+# %% tags=["exercise"]
+def my_floor(B, T):
+    # BEGIN SOLUTION
+    return math.log(1 + (2 * B - 2) * math.exp(-1 / T))
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:floor"]
+exercises.lab03.floor.check(my_floor)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Put $s_{i+} = 1$ and $s_{ij} = 0$ into $L_i$ and divide above and below by $\exp(1/T)$.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 4 - class collisions
+#
+# Return the chance that at least one of `K` negatives has the anchor's class, with `C` equally frequent classes.
+
+
+# %% tags=["exercise"]
+def my_collisions(C, K):
+    # BEGIN SOLUTION
+    return 1 - (1 - 1 / C) ** K
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:collisions"]
+exercises.lab03.collisions.check(my_collisions)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Begin with the chance that *none* of them has it.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 5 - the triplet loss
+#
+# Given anchors, positives and negatives [B, D] each, return the mean of $d_+^2$.
+
+
+# %% tags=["exercise"]
+def my_triplet(a, p, n):
+    # BEGIN SOLUTION
+    near, far = (a - p).norm(dim=1), (a - n).norm(dim=1)  # [B] each
+    return torch.sigmoid(near - far).square().mean()
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:triplet"]
+exercises.lab03.triplet.check(my_triplet)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# A softmax of two numbers is a sigmoid of their difference.
+#
+# </details>
+
+# %% [markdown]
+# ## 12. Recap
+#
+# - NT-Xent is attraction plus repulsion. Without repulsion everything collapses; at chance and in collapse it is $\log(2B - 1)$.
+# - The temperature decides how many negatives count. A loss at one $K$ or $T$ is in another unit than at another.
+# - Augmentation decides what is kept: whatever finds the partner most easily is learnt, and no more.
+# - Negatives collide with the anchor's class; theory subtracts what that costs and bounds the classifier.
+#
+# **Words.** *View*: a random change of a picture. *Embedding*: the vector a network gives it. *Positive, negative*: the
+# other view, and any view of another picture. *Collapse*: one answer for all. *Alignment, uniformity*: how near
+# partners are, how evenly all are spread. *Probe*: a linear rule on frozen features. *Triplet*: anchor, positive, negative. *Block*: several examples averaged. *Collision*: a negative of the anchor's class.
+#
+# **Next.** Lab 04 lets a student contrast its own answers with a teacher's: CKD.
+#
+# **References.** The three papers above. A. van den Oord, Y. Li, O. Vinyals (2018), *Representation Learning with
+# Contrastive Predictive Coding*. T. Wang, P. Isola (2020), *Understanding Contrastive Representation Learning through Alignment
+# and Uniformity on the Hypersphere*.
