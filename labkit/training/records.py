@@ -27,7 +27,7 @@ def versions(device: torch.device | str = "cpu") -> dict[str, Any]:
     hardware = torch.cuda.get_device_name() if kind == "cuda" else platform.machine()
     return {
         "labkit": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "python": platform.python_version(),
         "device": kind,
         "hardware": hardware,
