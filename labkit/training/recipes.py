@@ -39,7 +39,7 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 OPTIMISERS = ("nesterov", "sgd", "adamw")
 LIGHT = ("mobilenet_v2", "shufflenet_v1", "shufflenet_v2")  # trained at 0.01 by the benchmarks
-RATES = {"convnet": 0.3, "linear": 0.003, "vit_small": 0.001, **dict.fromkeys(LIGHT, 0.05)}
+RATES = {"convnet": 0.3, "linear": 0.003, "vit_small": 0.001, **dict.fromkeys(LIGHT, 0.01)}
 
 
 def rate(network: str) -> float:
@@ -89,8 +89,8 @@ class Recipe:
 
 _LIGHT_RATES = dict.fromkeys(LIGHT, 0.01)
 RECIPES = {
-    "lecture": Recipe(
-        12, 0.1, "ours: Motif-100, 5,000 pictures",
+    "bench": Recipe(
+        12, 0.1, "ours: Motif-100, 10,000 pictures",
         optimiser="nesterov", schedule="warmup-cosine", rates=RATES, record="bench",
     ),
     "teacher": Recipe(
