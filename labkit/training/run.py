@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from labkit.data.threads import release_workers
 from labkit.errors import unknown
 from labkit.training.events import Done, Evaluation, Event, Start, Step
 
@@ -78,6 +79,7 @@ class Run:
         self._stop.clear()
         self.state = "running"
         if driver == "thread":
+            release_workers()  # the caller's, so that the worker has the cores to itself
             self._worker = threading.Thread(target=self._loop, args=(on_event,), daemon=True)
             self._worker.start()
         else:
@@ -112,6 +114,7 @@ class Run:
         """While this is held no step is taken: `Start.measure` may be called."""
         with self._turn:
             yield
+        release_workers()
 
     def result(self) -> dict[str, Any]:
         """The record of a finished run; raises what the training raised, or says how far it is."""
