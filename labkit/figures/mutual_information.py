@@ -40,7 +40,7 @@ def bounds(
     information: float,
     negatives: int,
     temperature: float = 1.0,
-    points: int = 600,
+    points: int = 300,
 ) -> go.Figure:
     """A cloud of pairs x, y [N, D] (first coordinate) and every bound [M] against the truth."""
     correlation = math.sqrt(-math.expm1(-2 * information / x.shape[1]))
