@@ -12,7 +12,7 @@ from labkit.training.device import pick_device
 from labkit.training.events import Control, Event
 from labkit.training.fit import fit, seed_of
 from labkit.training.method import Method, Setting, Teacher
-from labkit.training.recipes import rate
+from labkit.training.recipes import usual
 from labkit.training.registry import METHODS, make
 from labkit.training.teach import bayes_teacher
 
@@ -37,17 +37,20 @@ def distill(
     teacher: a shipped teacher's name, "bayes", anything images -> Features, or None
     method: a name of `METHODS`, a class made with a `Setting`, or the method itself
     knobs: values other than the method's usual ones; with a `control` its values hold
-    learning_rate: None takes the usual one of the student's name (`recipes.rate`)
+    learning_rate: None takes the usual one of the student's name (`recipes.usual`)
     Other settings are `fit`'s. With one seed all methods see the same student, batches and crops.
     Raises what `models.build`, `load_teacher` and `fit` raise.
     """
     place = pick_device(str(device))
     names = {"student": student, "teacher": teacher, "method": method}
     config = {k: v for k, v in names.items() if isinstance(v, str)}
-    usual = METHODS[method].knobs if isinstance(method, str) and method in METHODS else {}
+    asked = METHODS[method].knobs if isinstance(method, str) and method in METHODS else {}
+    values = {**asked, **(knobs or {})}
     if control is None:
-        control = Control(**{**usual, **(knobs or {})})
-    control.default(**{**usual, **(knobs or {})})
+        control = Control(**values)
+    control.default(**values)
+    given = {} if learning_rate is None else {"learning_rate": learning_rate}
+    chosen = {**usual(student if isinstance(student, str) else ""), **given, **settings}
     network = build(student, dataset, seed)
     guide = guided(teacher, dataset)
     setting = Setting(features(network), None if guide is None else features(guide), dataset)
@@ -57,12 +60,11 @@ def distill(
         dataset,
         teacher=guide,
         epochs=epochs,
-        learning_rate=learning_rate or rate(student if isinstance(student, str) else ""),
         control=control,
         seed=seed,
         device=place,
         config=config,
-        **settings,
+        **chosen,
     )
 
 

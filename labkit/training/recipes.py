@@ -47,6 +47,12 @@ def rate(network: str) -> float:
     return RATES.get(network, 0.1)
 
 
+def usual(network: str) -> dict[str, Any]:
+    """What the short recipes set for that network: the rate, and AdamW for a transformer."""
+    chosen: dict[str, Any] = {"learning_rate": rate(network)}
+    return chosen | ({"optimiser": "adamw", "weight_decay": 0.05} if "vit" in network else {})
+
+
 def optimiser_of(
     name: str, parameters: Iterable[nn.Parameter], rate: float, weight_decay: float
 ) -> torch.optim.Optimizer:

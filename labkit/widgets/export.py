@@ -8,17 +8,16 @@ from typing import Any
 from labkit.training import keep, script
 
 
-def write(record: Mapping[str, Any], name: str) -> tuple[Path, Path]:
+def write(record: Mapping[str, Any], name: str) -> tuple[Path, Path | None]:
     """Write the record as JSON and, beside it, the equivalent Python script; returns both paths.
 
-    OSError where nothing can be written, ValueError where the record lacks what a script needs
-    (the JSON is kept then too).
+    The script's is None for what `distill` cannot repeat. OSError where nothing can be written.
     """
     path = keep(record, re.sub(r"[^\w-]+", "-", name))
-    code = path.with_suffix(".py")
     try:
         text = script(record)
-    except KeyError as error:
-        raise ValueError(f"no script: the record, kept in {path}, lacks {error}") from error
+    except KeyError:
+        return path, None
+    code = path.with_suffix(".py")
     code.write_text(text, encoding="utf-8")
     return path, code

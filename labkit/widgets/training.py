@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,10 @@ import plotly.graph_objects as go
 from labkit.figures.band import outside
 from labkit.figures.curve import Curve, describe
 from labkit.figures.runs import compare, table
+from labkit.figures.style import caption
 from labkit.figures.training import training
-from labkit.training import (
-    Checkpoint,
-    Control,
-    Done,
-    Evaluation,
-    Event,
-    Run,
-    Start,
-    Step,
-    pick_driver,
-)
+from labkit.training import Checkpoint, Control, Done, Evaluation, Event, Run, Start, Step
+from labkit.training.run import pick_driver
 from labkit.widgets import buttons, export
 from labkit.widgets.grow import grow
 from labkit.widgets.latest import Latest
@@ -52,7 +44,8 @@ class TrainingPanel(Panel):
     `reference` is a recorded band: {"accuracy": {"epoch", "mean", "std"}, "label"} and, to name
     what differs when a run leaves it, "run": the settings of the recorded runs. Where the training
     can measure it, the loss on the same pictures is drawn at the knobs now and at
-    `reference_knobs` (those of the first run unless given).
+    `reference_knobs` (those of the first run unless given). `draw(curves)` makes another figure
+    of the runs so far, in the place of the usual one and its table.
     """
 
     def __init__(
@@ -64,16 +57,17 @@ class TrainingPanel(Panel):
         driver: str = "auto",
         reference: Mapping[str, Any] | None = None,
         reference_knobs: Mapping[str, float] | None = None,
+        draw: Callable[[Sequence[Curve]], go.Figure] | None = None,
     ) -> None:
         self.driver = pick_driver(driver)
         self.runs: list[Run] = []
         self.curves: list[Curve] = []
         self.control: Control | None = None
-        self._begin, self._reference = start, reference
+        self._begin, self._reference, self._picture = start, reference, draw
         self._knobs, self._fixed = dict(knobs), checked(reference_knobs or {}, knobs)
         self._ticking, self._due, self._count = False, 0.0, 0
         self._notes: dict[str, str] = {}  # kind -> what the panel has to say beside the numbers
-        self._pace = Pace()
+        self._pace, self._sentence = Pace(), ""
         self._same: SamePictures | None = None
         self._drawing = threading.RLock()
         tools = buttons.buttons()
@@ -105,7 +99,7 @@ class TrainingPanel(Panel):
 
     @property
     def state(self) -> str:
-        """ "ready", "running", "paused", "done" or "failed"."""
+        """One of "ready", "running", "paused", "done", "failed"."""
         if self.run is None:
             return "ready"
         if self.run.state == "ready":  # not yet touched, or driven by ticks
@@ -158,13 +152,14 @@ class TrainingPanel(Panel):
             raise RuntimeError(f"panel {self.name}: no run yet, call start() or press Start")
         return self.run.result()
 
-    def export(self) -> tuple[Path, Path]:
+    def export(self) -> tuple[Path, Path | None]:
         """Write the finished run's record as JSON and the Python script that repeats it.
 
         Returns both paths and shows them. RuntimeError before the end; else see `export.write`.
         """
         path, code = export.write(self.result(), self.name)
-        self._notes["export"] = f"Saved: the record in {path}, the same run as a script in {code}."
+        also = f", the same run as a script in {code}" if code else ""
+        self._notes["export"] = f"Saved: the record in {path}{also}."
         self._draw()
         return path, code
 
@@ -186,6 +181,7 @@ class TrainingPanel(Panel):
         self.control, self._notes, self._same = control, {}, None
         self._due = min(self._due, time.monotonic() + PERIOD)  # a new run is soon seen
         self._count += 1
+        self._sentence = describe(curve)
         self._fixed = {**values, **self._fixed}  # the first run's, but for what was given
         run = Run(self._watched(events, curve), name=f"{self.name}, {curve.title}")
         self.runs, self.curves = [*self.runs, run][-RUNS:], [*self.curves, curve][-RUNS:]
@@ -238,27 +234,30 @@ class TrainingPanel(Panel):
             figure = self._figure()
             grow(self.figure, figure)
             update(self.figure, figure)
+            self._sentence = caption(figure)
             self._status(state or self.state)
-            self.table.value = table(compare(self.curves, self._reference))
+            if self._picture is None:
+                self.table.value = table(compare(self.curves, self._reference))
             now = time.monotonic()
             self._due = now + max(PERIOD, (now - before) / SHARE)
 
     def _figure(self) -> go.Figure:
         """With room for the third part from the outset: most trainings fill it."""
+        if self._picture is not None:
+            return self._picture(self.curves)
         unknown_yet = bool(self._knobs) and not any(curve.steps for curve in self.curves)
         return training(self.curves, reference=self._reference, same_pictures=unknown_yet)
 
     def _status(self, state: str) -> None:
         """State, step, speed, time left, memory; the sentence; what else there is to say."""
         parts, notes = [], dict(self._notes)
-        self.caption = "No run yet: press Start."
+        self.caption = self._sentence
         if self.curves:
             curve = self.curves[-1]
             parts = [f"step {curve.step:,} of {curve.steps:,}"]
             parts += self._pace.parts() if state == "running" else []
             notes["measure"] = self._same.problem if self._same is not None else ""
             notes["band"] = outside(curve, self._reference)
-            self.caption = describe(curve)
         self.line.value = status(state, parts, self.caption, notes)
         buttons.enable(self.widgets, state)
 

@@ -50,7 +50,6 @@ from labkit import data, evaluation, exercises, figures, training, widgets
 from labkit.errors import between, positive, whole
 from labkit.figures.curve import Curve
 from labkit.losses import mutual_information as mi
-from labkit.widgets.staircase import StaircasePanel
 
 training.budget(BUDGET)  # a mistake in any of them shows here
 training.pick_driver(DRIVER)
@@ -308,7 +307,7 @@ widgets.show(figures.staircase.staircase([curve]), name="yours")
 recorded = training.reference("lab02")["rows"]
 curves = {**recorded["info_nce"]["curve"], **recorded["jsd"]["curve"]}
 names = {"InfoNCE": "info_nce", "SMILE": "smile-5"}
-StaircasePanel(
+widgets.TrainingPanel(
     "stair",
     lambda control: climb(control, steps=max(STEPS, 1000)),
     knobs={
@@ -316,7 +315,10 @@ StaircasePanel(
         "clip": widgets.slider("SMILE's clip", CLIP, 0.1, 20, 0.1),
     },
     driver=DRIVER,
-    reference={name: curves[key] for name, key in names.items()},
+    draw=functools.partial(
+        figures.staircase.staircase,
+        reference={name: curves[key] for name, key in names.items()},
+    ),
 )
 
 # %% [markdown]

@@ -145,6 +145,21 @@ def test_names_knobs_and_pictures_stand_in_the_record_and_make_the_script(pictur
     assert scope["record"]["knob_changes"] == record["knob_changes"]
 
 
+@mark.parametrize(
+    ("student", "given", "found"),
+    [
+        ("convnet", {}, (0.3, None, 5e-4)),
+        ("vit_small", {}, (0.001, "adamw", 0.05)),
+        ("vit_small", {"optimiser": "sgd", "learning_rate": 0.1}, (0.1, "sgd", 0.05)),
+    ],
+)
+def test_a_student_is_trained_in_its_usual_way_unless_told(pictures, student, given, found):
+    events = training.distill(student, None, "cross-entropy", pictures, epochs=1, **given)
+    config = next(events).config
+    events.close()
+    assert (config["learning_rate"], config.get("optimiser"), config["weight_decay"]) == found
+
+
 def test_what_has_no_name_is_left_to_fill_in(pictures):
     run = distil(pictures, training.cross_entropy, models.build("convnet", 100), None)
     text = training.script(run.start().result())

@@ -1,10 +1,13 @@
 """The stair's panel without a front end: it trains, follows its knobs, stops and goes on."""
 
+import json
+from functools import partial
+
 import torch
 
 from labkit import data, training, widgets
+from labkit.figures.staircase import staircase
 from labkit.losses import mutual_information as mi
-from labkit.widgets.staircase import StaircasePanel
 
 
 def begin(control):
@@ -36,7 +39,8 @@ def begin(control):
 def panel():
     knobs = {"negatives": widgets.negatives(7, [7, 15])}
     recorded = {"InfoNCE": [0.5, 1.0]}
-    return StaircasePanel("stair", begin, knobs=knobs, driver="blocking", reference=recorded)
+    draw = partial(staircase, reference=recorded)
+    return widgets.TrainingPanel("stair", begin, knobs=knobs, driver="blocking", draw=draw)
 
 
 def test_it_waits_with_the_truth_and_what_was_recorded():
@@ -66,7 +70,17 @@ def test_a_failure_is_shown():
         yield training.Start(1, 1.0, {})
         raise FloatingPointError("the objective is nan")
 
-    stair = StaircasePanel("stair", broken, knobs={}, driver="blocking")
+    stair = widgets.TrainingPanel("stair", broken, knobs={}, driver="blocking", draw=staircase)
     stair.start()
     assert stair.state == "failed"
     assert "the objective is nan" in stair.line.value
+
+
+def test_a_finished_run_leaves_its_record(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABKIT_RUNS", str(tmp_path))
+    stair = panel()
+    stair.start()
+    path, code = stair.export()
+    assert json.loads(path.read_text())["result"] == stair.result()["result"]
+    assert code is None
+    assert f"Saved: the record in {path}." in stair.line.value
