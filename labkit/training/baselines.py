@@ -85,9 +85,15 @@ class Variational(nn.Module):
 
 
 class Pairs:
-    """CKD; the knob `negatives` is cut to the others there are in the batch."""
+    """CKD; the knob `negatives` is cut to the others there are in the batch.
+
+    `pairs` says whose answers are the negatives; `masked` leaves out those of the anchor's class.
+    """
 
     generator: Generator | None = None
+
+    def __init__(self, *, pairs: str = "teacher-student", masked: bool = False) -> None:
+        self.pairs, self.masked = pairs, masked
 
     def __call__(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
         others = len(batch.labels) - 1
@@ -97,8 +103,16 @@ class Pairs:
             teacher.logits,
             temperature=knobs["temperature"],
             negatives=asked if asked < others else None,
+            pairs=self.pairs,
+            labels=batch.labels if self.masked else None,
             generator=self.generator,
         )
+
+
+def attract(student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
+    """CKD without its negatives: (1 - cosine of an example's two answers) / tau, 0 at best."""
+    cosine = F.cosine_similarity(student.logits, teacher.logits, dim=1)  # [B]
+    return (1 - cosine).mean() / knobs["temperature"]
 
 
 def attention(student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:

@@ -12,6 +12,7 @@ from labkit.training.contrastive_methods import Contrast, Wasserstein
 from labkit.training.method import Method, Setting
 
 KD = {"temperature": 4.0, "alpha": 0.9}
+CKD = {"temperature": 1.0, "beta": 10.0}
 CRD = {"temperature": 0.07, "beta": 0.8, "negatives": 16384}
 
 
@@ -39,7 +40,10 @@ METHODS: dict[str, Entry] = {
     "dist": Entry(
         lambda _: Taught("dist", baselines.correlation), {"temperature": 4.0, "beta": 2.0}
     ),
-    "ckd": Entry(lambda _: Taught("ckd", baselines.Pairs()), {"temperature": 1.0, "beta": 10.0}),
+    "ckd": Entry(lambda _: Taught("ckd", baselines.Pairs()), CKD),
+    "ckd-masked": Entry(lambda _: Taught("ckd", baselines.Pairs(masked=True)), CKD),
+    "ckd-student": Entry(lambda _: Taught("ckd", baselines.Pairs(pairs="student-student")), CKD),
+    "ckd-attract": Entry(lambda _: Taught("ckd", baselines.attract), CKD),
     "rkd": Entry(lambda _: Taught("rkd", baselines.relations), {"beta": 1.0}, "pooled"),
     "pkt": Entry(lambda _: Taught("pkt", baselines.probabilities), {"beta": 30_000.0}, "pooled"),
     "fitnet": Entry(lambda setting: Taught("fitnet", Hint(setting)), {"beta": 100.0}, "maps"),

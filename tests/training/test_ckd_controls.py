@@ -1,13 +1,11 @@
-"""Lab 04's variants of CKD, their sweep, and the cost record."""
-
-import json
+"""Lab 04's controls of CKD, and the cost record."""
 
 import pytest
 import torch
 
 from labkit import losses, models
 from labkit.data import Batch
-from labkit.training import METHODS, ckd_cost, ckd_variants
+from labkit.training import METHODS, ckd_cost
 
 
 def answers(rows=8, classes=4):
@@ -27,7 +25,7 @@ def test_a_variant_is_the_loss_with_that_argument(name, arguments):
     student, teacher, batch = answers()
     if arguments.get("labels"):
         arguments = {"labels": batch.labels}
-    method = ckd_variants.VARIANTS[name].make(None)
+    method = METHODS[name].make(None)
     terms = method(student, teacher, batch, {"temperature": 0.5, "beta": 3.0})
     expected = losses.ckd(student.logits, teacher.logits, temperature=0.5, **arguments)
     torch.testing.assert_close(terms["ckd"], 3 * expected)
@@ -37,36 +35,10 @@ def test_a_variant_is_the_loss_with_that_argument(name, arguments):
 def test_without_negatives_a_copy_pays_nothing_and_an_opposite_two():
     student, _, batch = answers()
     opposite = student._replace(logits=-student.logits)
-    method = ckd_variants.VARIANTS["ckd-attract"].make(None)
+    method = METHODS["ckd-attract"].make(None)
     for teacher, pays in ((student, 0.0), (opposite, 2.0)):
         terms = method(student, teacher, batch, {"temperature": 1.0, "beta": 1.0})
         assert terms["ckd"].item() == pytest.approx(pays, abs=1e-6)
-
-
-@pytest.mark.slow
-def test_a_small_sweep_writes_its_summary_and_leaves_the_registry(tmp_path, monkeypatch):
-    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "data"))
-    spec = {
-        "baseline": "ckd",
-        "data": {"name": "motif100", "train": 128, "val": 64, "test": 64},
-        "teacher": "resnet20",
-        "student": "convnet",
-        "epochs": 1,
-        "precision": "fp32",
-        "rows": {
-            "ckd": {"method": "ckd", "seeds": 2},
-            "masked": {"method": "ckd-masked", "temperature": 2.0, "seeds": 2},
-        },
-    }
-    before = dict(METHODS)
-    path = ckd_variants.record(spec, tmp_path / "tiny.jsonl")
-    assert before == METHODS
-    found = json.loads(path.read_text())
-    assert {row["label"]: row["test_accuracy"]["n"] for row in found["rows"]} == {
-        "ckd": 2,
-        "masked": 2,
-    }
-    assert found["by_label"]["masked"]["difference"]["n"] == 2
 
 
 def test_the_bank_s_loss_is_info_nce_with_fetched_negatives():
