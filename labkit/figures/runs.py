@@ -27,11 +27,12 @@ def compare(curves: Sequence[Curve], reference: Mapping[str, Any] | None = None)
 def _row(curve: Curve, first: Curve, reference: Mapping[str, Any] | None, seeds: int) -> Cells:
     scores = curve.scores.get(curve.score, [])
     epoch, value = scores[-1] if scores else (curve.at, None)
+    ranks = score_of(reference) if reference and not first.scores else first.score
     row = {
         "run": curve.label,
         "knobs": _knobs(curve) or NOTHING,
         "epochs": f"{epoch:.3g} of {curve.epochs:g}",
-        SCORES[first.score]: NOTHING if value is None else f"{value:.1%}",
+        SCORES[ranks]: NOTHING if value is None else f"{value:.1%}",
         f"minus {first.label}": NOTHING if curve is first else _difference(curve, first),
     }
     if reference:

@@ -41,6 +41,11 @@ def test_runs_are_compared_where_both_were():
     assert row["minus run 1"] == row["accuracy"] == "–"
 
 
+def test_before_the_first_evaluation_the_record_names_the_score():
+    (row,) = compare([run("run 1", [])], {"probe": {"epoch": [1], "mean": [0.1], "std": [0.0]}})
+    assert row["probe accuracy"] == "–" and "accuracy" not in row
+
+
 def test_the_same_setting_with_other_seeds_is_no_longer_one_seed():
     runs = [run("run 1", [0.1], seed=0), run("run 2", [0.2], seed=1), run("run 3", [0.2], seed=1)]
     other = run("run 4", [0.2], seed=2, temperature=8.0)
