@@ -56,6 +56,9 @@ info_nce = Exercise(
         ),
         "the positive belongs in the mean over j as well; the mean is then over B scores, not "
         "B - 1.": lambda s: math.log(len(s) - 1) - _alone(s).mean(),
+        "log B, not log(B - 1): a row of B scores has B possible answers.": lambda s: (
+            math.log(len(s) - 1) - _nce(s).mean()
+        ),
         "that is in bits: this course measures in nats, with the natural logarithm.": lambda s: (
             mi.info_nce(s) / math.log(2)
         ),

@@ -6,6 +6,9 @@ from labkit.figures import (
     ckd_band,
     ckd_records,
     contrast,
+    crd,
+    crd_bank,
+    crd_bounds,
     exact,
     kd,
     motif,
@@ -15,6 +18,12 @@ from labkit.figures import (
     staircase,
     style,
     theory,
+    transport,
+    transport_apart,
+    transport_exact,
+    wcord,
+    wcord_batch,
+    wcord_records,
 )
 from labkit.figures.style import caption
 
@@ -25,6 +34,9 @@ __all__ = [
     "ckd_band",
     "ckd_records",
     "contrast",
+    "crd",
+    "crd_bank",
+    "crd_bounds",
     "exact",
     "kd",
     "motif",
@@ -34,4 +46,10 @@ __all__ = [
     "staircase",
     "style",
     "theory",
+    "transport",
+    "transport_apart",
+    "transport_exact",
+    "wcord",
+    "wcord_batch",
+    "wcord_records",
 ]

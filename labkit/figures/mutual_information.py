@@ -11,6 +11,7 @@ from torch import Tensor
 from labkit.figures import style
 
 NAMES = ("InfoNCE", "I_alpha", "NWJ", "DV", "SMILE", "JSD")
+FEW = 8  # batches: of fewer the spread is not drawn
 LOW, HIGH = -2.0, 15.0  # nats: the estimates' axis, the same in every figure
 TRUTH, CEILING = style.COLOURS["black"], style.COLOURS["grey"]
 _MARGIN = {"l": 64, "r": 120, "t": 56, "b": 76}  # on the right the names of both lines
@@ -28,7 +29,9 @@ def verdicts(estimates: Mapping[str, Tensor], information: float, negatives: int
         annotations=_labels("", information, negatives),
         height=400,
         margin=_MARGIN,
-        caption=_said(estimates, information, negatives),
+        caption=f"The truth is {information:.2f} nats; of {_batches(estimates)} on average "
+        + ", ".join(f"{name} says {_nats(v.mean().item())}" for name, v in estimates.items())
+        + ".",
     )
 
 
@@ -56,7 +59,7 @@ def bounds(
             "x": half | {"title": f"x, one of {x.shape[1]} coordinates"},
             "y": half | {"title": "y"},
         },
-        {**bars, "title": f"estimates, mean ± std ({_batches(estimates)})"},
+        {**bars, "title": f"estimates, {_what(estimates)} ({_batches(estimates)})"},
     ]
     scaled = "" if temperature == 1 else f"The critic's scores are divided by {temperature:.2f}. "
     return style.panels(
@@ -181,16 +184,16 @@ def ratio(
 def _bars(estimates: Mapping[str, Tensor], information: float, negatives: int) -> dict[str, Any]:
     """Bars of mean ± std; what does not fit on the axis is cut there, its number written out."""
     means = {name: values.mean().item() for name, values in estimates.items()}
-    spread = {name: _std(values) for name, values in estimates.items()}
+    spread = {name: _std(values) for name, values in estimates.items() if len(values) >= FEW}
     looks = [style.series(NAMES.index(name)) for name in means]
     shapes = {"shape": [look["pattern"] for look in looks], "fillmode": "overlay"}
     bars = {"type": "bar", "x": list(means), "showlegend": False, "cliponaxis": False}
     bars |= {"y": [min(max(value, LOW), HIGH) for value in means.values()]}
     bars |= {"marker": {"color": [look["color"] for look in looks], "pattern": shapes}}
-    seen = [s if LOW < means[name] < HIGH else 0.0 for name, s in spread.items()]
+    seen = [spread.get(name, 0.0) if LOW < mean < HIGH else 0.0 for name, mean in means.items()]
     bars |= {"error_y": {"array": seen, "color": TRUTH}}
-    ticks = [f"<b>{name}</b><br>{_nats(means[name])}" for name in means]
-    ticks = [f"{t}<br>± {_nats(s)}" for t, s in zip(ticks, spread.values(), strict=True)]
+    add = {name: f"<br>± {_nats(s)}" for name, s in spread.items()}
+    ticks = [f"<b>{name}</b><br>{_nats(mean)}{add.get(name, '')}" for name, mean in means.items()]
     axis = {"tickvals": list(means), "ticktext": ticks, "type": "category", "tickangle": 0}
     scale = {"title": "nats", "range": [LOW - 0.3, HIGH + 0.3], "zeroline": True}
     return {"traces": [bars], "x": axis, "y": scale}
@@ -212,14 +215,18 @@ def _said(estimates: Mapping[str, Tensor], information: float, negatives: int) -
         + f"the nearest mean is that of {nearest}, {_nats(means[nearest])}"
         + (
             f", with a spread of {_nats(_std(estimates[nearest]))} from batch to batch."
-            if _std(estimates[nearest])
-            else ", from a single batch."
+            if len(estimates[nearest]) >= FEW
+            else f", from {_batches(estimates)}: too few to show a spread."
         )
     )
 
 
 def _std(values: Tensor) -> float:
-    return values.std().item() if len(values) > 1 else 0.0
+    return values.std().item()
+
+
+def _what(estimates: Mapping[str, Tensor]) -> str:
+    return "mean ± std" if len(next(iter(estimates.values()))) >= FEW else "mean"
 
 
 def _nats(value: float, *, sign: bool = False) -> str:

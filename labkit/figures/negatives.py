@@ -116,11 +116,11 @@ def left_out(gaps: Tensor, values: Mapping[str, Tensor]) -> go.Figure:
     ]
     right, *_, wrong = values.values()
     off = (wrong - right).abs() > 0.1
-    since = f"from a gap of {gaps[off][0]:.0f} nats on" if off.any() else "nowhere"
+    since = f"from a lead of {gaps[off][0]:.0f} nats on" if off.any() else "nowhere"
     return style.figure(
         lines,
         title="Leave one out: a difference of nearly equal numbers",
-        x="how far the positive leads its row (nats)",
+        x="how far the positive leads the sum of the others (nats)",
         y={"title": "log mean of the others", "range": [-2, 42]},
         height=380,
         margin={"l": 64, "r": 20, "t": 84, "b": 52},

@@ -30,6 +30,7 @@ def staircase(
     for curve in curves:
         traces += _estimates(curve, newest=curve is newest)
     truth = _stages(newest)
+    who = f"A critic, {newest.label}," if newest else "A critic"
     ticks: dict[str, Any] = {"tickvals": [0.5 + i for i in range(len(truth))]}
     ticks |= {
         "ticktext": [f"{nats:g} nats" for nats in truth],
@@ -37,7 +38,7 @@ def staircase(
     }
     return style.figure(
         traces,
-        title="A critic climbs the stair (lines: means over a hundredth of the run)",
+        title=f"{who} climbs the stair (lines: means over a hundredth of the run)",
         x=ticks | {"range": [0, len(truth)]},
         y={"title": "nats", "range": [LOW, HIGH]},
         height=440,

@@ -46,11 +46,22 @@ def test_the_cloud_is_the_first_coordinate_and_its_correlation():
 
 def test_the_nearest_estimate_is_named_and_jsd_never_is():
     estimates = {**ESTIMATES, "JSD": torch.tensor([0.0, 0.0, 0.0])}
-    said = figures.caption(drawn.verdicts(estimates, 0.5, 63))
-    assert "nearest mean is that of InfoNCE" in said
-    assert "from a single batch" in figures.caption(
-        drawn.verdicts({n: v[:1] for n, v in estimates.items()}, 9.0, 63)
-    )
+
+    def said(batches):
+        drawn_of = {name: values.repeat(3)[:batches] for name, values in estimates.items()}
+        figure = drawn.bounds(X, Y, drawn_of, information=0.5, negatives=63)
+        return figures.caption(figure), "±" in figure.layout.xaxis2.ticktext[0]
+
+    text, spread = said(9)
+    assert "nearest mean is that of InfoNCE" in text and "from batch to batch" in text and spread
+    text, spread = said(1)
+    assert "from one batch: too few to show a spread" in text and not spread
+
+
+def test_the_puzzle_gives_numbers_and_no_reasons():
+    said = figures.caption(drawn.verdicts(ESTIMATES, 10.0, 63))
+    assert said.startswith("The truth is 10.00 nats; of 3 batches on average InfoNCE says 4.00, ")
+    assert "log" not in said
 
 
 def test_the_stream_counts_bias_spread_and_what_lies_outside():
@@ -163,7 +174,7 @@ def test_left_out_says_where_the_shortcut_fails():
     gaps = torch.arange(5.0)
     right = torch.zeros(5)
     figure = negatives.left_out(gaps, {"masked": right, "shortcut": right + (gaps >= 3)})
-    assert "from a gap of 3 nats on" in figures.caption(figure)
+    assert "from a lead of 3 nats on" in figures.caption(figure)
     assert "nowhere" in figures.caption(negatives.left_out(gaps, {"a": right, "b": right}))
 
 
