@@ -1,5 +1,6 @@
 """Figures of recorded runs: which method, by how much, and over which knobs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,11 +17,12 @@ def comparison(
     rows: of a reference record (label, test_accuracy, difference); names: label -> what to print.
     """
     chosen = [row for row in rows if row["label"] in names][::-1]
-    ticks = [names[row["label"]] for row in chosen]
+    alone = {True: " (one seed)", False: ""}  # no spread, no interval
+    ticks = [names[row["label"]] + alone[row["test_accuracy"]["n"] == 1] for row in chosen]
     accuracy = [100 * row["test_accuracy"]["mean"] for row in chosen]
-    spread = [100 * row["test_accuracy"]["std"] for row in chosen]
+    spread = [_bar(row["test_accuracy"]["std"]) for row in chosen]
     gain = [100 * row["difference"]["mean"] for row in chosen]
-    up = [100 * (row["difference"]["high"] - row["difference"]["mean"]) for row in chosen]
+    up = [_bar(row["difference"]["high"] - row["difference"]["mean"]) for row in chosen]
     look = {"type": "scatter", "mode": "markers", "y": ticks, "showlegend": False}
     left = look | {"x": accuracy, "error_x": {"array": spread}, "marker": _marker("blue", "circle")}
     right = look | {"x": gain, "error_x": {"array": up}, "marker": _marker("vermilion", "square")}
@@ -42,6 +44,11 @@ def comparison(
         caption=f"Best of these: {names[best['label']]}, {accuracy[chosen.index(best)]:.1f} % "
         f"(n = {n} seeds), {gain[chosen.index(best)]:+.1f} points against {names[baseline]}.",
     )
+
+
+def _bar(half: float) -> float:
+    """Points; 0 where one seed knows none: the browser takes no infinity."""
+    return 100 * half if math.isfinite(half) else 0.0
 
 
 def _marker(colour: str, symbol: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from labkit.data import gaussians
 from labkit.errors import positive, whole
 from labkit.models import SeparableCritic
-from labkit.training.events import Done, Evaluation, Event, Start, Step
+from labkit.training.events import Control, Done, Evaluation, Event, Start, Step
 from labkit.training.records import summary, versions
 
 Bound = Callable[[Tensor], Tensor]  # scores [B, B] -> nats, a scalar
@@ -37,6 +37,7 @@ def estimate(
     cubed: bool = False,
     learning_rate: float = 5e-4,
     seed: int = 0,
+    control: Control | None = None,
 ) -> Iterator[Event]:
     """Train a critic to maximise `objective` of its scores, `steps` steps at every stage.
 
@@ -47,7 +48,8 @@ def estimate(
     standard deviations over batches: readout -> "mean", "std" -> a list, one value a stage.
     `critic(x, y)` gives scores [B, B]; unless given it is separable, drawn from `seed`.
     `sample(nats, generator)` gives the pairs; unless given, `gaussians.correlated` does, with
-    batch_size, dim and cubed.
+    batch_size, dim and cubed. `control` holds the knobs that objective, readouts and sample look
+    at; what is asked of it comes in between two steps, and the record has it.
     With one seed, every objective meets the same critic and the same pairs.
     Raises ValueError for bad arguments, FloatingPointError when the objective is not finite.
     """
@@ -60,6 +62,11 @@ def estimate(
         "learning_rate": positive("learning_rate", learning_rate),
         "seed": whole("seed", seed, minimum=0),
     }
+    control = control or Control()
+    if control.knobs:
+        settings["knobs"] = dict(control.knobs)
+    if sample is not None:
+        del settings["batch_size"], settings["cubed"]  # its own matter
     if not settings["stages"]:
         raise ValueError("stages must have at least one information in nats, got none")
     if sample is None:
@@ -72,7 +79,7 @@ def estimate(
     network = _critic(dim, seed) if critic is None else critic
     named = dict(readouts or {"estimate": objective})
     trainer = _Trainer(network, objective, named, settings["learning_rate"])
-    return _events(trainer, sample or gaussian, settings)
+    return _events(trainer, sample or gaussian, settings, control)
 
 
 class _Trainer:
@@ -109,15 +116,21 @@ class _Trainer:
         return nats
 
 
-def _events(trainer: _Trainer, sample: Sampler, settings: dict[str, Any]) -> Iterator[Event]:
+def _events(
+    trainer: _Trainer, sample: Sampler, settings: dict[str, Any], control: Control
+) -> Iterator[Event]:
     stages, steps, began = settings["stages"], settings["steps"], time.time()
     generator = _stream(settings["seed"])
     tables: list[dict[str, dict[str, float]]] = []  # a stage: readout -> mean, std
+    moved: list[dict[str, Any]] = []
     step = 0
     yield Start(len(stages) * steps, len(stages), dict(settings))
     for number, information in enumerate(stages, 1):
         last: dict[str, list[float]] = {name: [] for name in trainer.readouts}
         for turn in range(1, steps + 1):
+            for change in control.apply(step):
+                moved.append({"step": step, "name": change.name, "new": change.new})
+                yield change
             before = time.perf_counter()
             nats = trainer.step(*sample(information, generator))
             step += 1
@@ -139,6 +152,7 @@ def _events(trainer: _Trainer, sample: Sampler, settings: dict[str, Any]) -> Ite
             "config": settings,
             "versions": versions(trainer.device),
             "seconds": round(time.time() - began, 1),
+            "knob_changes": moved,
             "result": result,
         },
     )

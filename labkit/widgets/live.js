@@ -50,6 +50,7 @@ function oneWay(model, ready) {
     waiting = queue.length > 0;
     if (!waiting) return;
     draw(queue.shift(), deliver, views, model.get("_widget_layout"));
+    views.forEach(fit);
     setTimeout(next, 0); // plotly takes one quick update a turn
   };
   model.on("msg:custom", (message, buffers) => {
@@ -94,22 +95,28 @@ const AT_ONCE = {
   mode: "immediate", transition: { duration: 0 }, frame: { duration: 0, redraw: false },
 };
 
-// Calls `react` at each new width of `element`; the promise holds once it has one at all. A cell
-// out of sight has none: plotly would draw 700 pixels wide, and for nobody.
+// Calls `react` whenever `element` is shown at another width than before, out of sight counting as
+// none; the promise holds once it has one. Out of sight plotly would draw 700 pixels wide, and for
+// nobody.
 function followWidth(element, react) {
-  let width = 0;
   let observer;
   const shown = new Promise((resolve) => {
     observer = new ResizeObserver(() => {
-      const now = element.clientWidth;
-      if (!now || now === width) return;
-      if (width) react();
-      width = now;
+      if (!element.clientWidth) return;
       resolve();
+      react();
     });
     observer.observe(element);
   });
   return [shown, () => observer.disconnect()];
+}
+
+// What was drawn or updated out of sight, or while the page was still moving, has another width
+// than its element.
+function fit(el) {
+  const drawn = el._fullLayout?.width;
+  const place = el.clientWidth;
+  if (drawn && place && Math.abs(drawn - place) > 1) el._responsiveChartHandler?.();
 }
 
 // `initialize` does not wait for the script: anywidget gives a model two seconds, then gives up.
@@ -125,11 +132,12 @@ export default () => {
       link = oneWay(model, ready);
     },
     async render({ el }) {
-      const [shown, unfollow] = followWidth(el, () => el._responsiveChartHandler?.());
+      const [shown, unfollow] = followWidth(el, () => fit(el));
       const [figure] = await Promise.all([ready, shown]);
       const before = new Set(link.listeners);
       const remove = await figure.render({ model: link, el });
       link.views.add(el);
+      fit(el);
       const own = [...link.listeners].filter((entry) => !before.has(entry));
       return () => { unfollow(); own.forEach(link.forget); link.views.delete(el); remove?.(); };
     },

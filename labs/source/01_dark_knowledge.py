@@ -193,7 +193,7 @@ if dataset.name == "cifar10":
     people = evaluation.class_similarity(answers.log(), test_labels, temperature=1.0)  # [C, C]
     display(widgets.explore(confused, name="people", temperature=widgets.temperature(1.0)))
 else:
-    print('Set DATASET = "cifar10" in the second cell to compare the teacher with people.')
+    print('Set DATASET = "cifar10" in the parameters cell to compare the teacher with people.')
 
 # %% [markdown]
 # ## 4. The equation, executed
@@ -317,13 +317,12 @@ print(f"(chance is {1 / dataset.classes:.1%}; the smoke budget is too short to l
 #
 # The same call, now in your hands, at the `lecture` budget or more. Start it, move the sliders
 # while it trains (each move is marked on the curve), stop, resume, start again with other
-# settings and compare. The band behind the curve is what recorded runs did. Begin with alpha 0,
-# then 0.9.
+# settings and compare. The band behind the curve is what recorded runs did. Begin with alpha 0.9, <!-- theory -->
+# and compare with alpha 0 afterwards.
 #
 # **Predict:** stop in the middle and move T. What happens to the loss, and what to the network?
 # The plot on the right measures the loss of the same images again: with the sliders as they stand now, and
-# with the sliders as they stood at the first start. Only the first of the two moves: a temperature changes the
-# ruler, not what is measured. That is why losses at two temperatures cannot be compared.
+# with the sliders as they stood at the first start. Which of the two moves? (The answer is below the panel.)
 
 # %%
 live = training.budget("lecture" if BUDGET == "smoke" else BUDGET)
@@ -342,6 +341,9 @@ widgets.TrainingPanel(
 )
 
 # %% [markdown]
+# **Explain.** With the run stopped only the loss at the sliders of *now* moves: a temperature changes the ruler, not what
+# is measured. That is why losses at two temperatures cannot be compared.
+#
 # Two things to try: move T from 4 to 16 while it runs, and watch the *loss* jump while the
 # accuracy takes no notice (the loss is measured in other units now; the terms are drawn with
 # their weights); set alpha to 1 and see a student learn that is never told a label.

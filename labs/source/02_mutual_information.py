@@ -292,10 +292,9 @@ def climb(control, objective=mi.jsd, steps=STEPS):
             "DV": mi.jsd_readout_dv,
             "SMILE": lambda scores: mi.smile(scores, clip=control.knobs["clip"]),
         }
-    for event in training.estimate(objective, readouts, sample=sample, steps=steps, seed=SEED):
-        yield event
-        if isinstance(event, training.Step):
-            yield from control.apply(event.step)
+    return training.estimate(
+        objective, readouts, sample=sample, steps=steps, seed=SEED, control=control
+    )
 
 
 # %%
@@ -310,9 +309,9 @@ widgets.show(figures.staircase.staircase([curve]), name="yours")
 # %% [markdown]
 # ### Live
 #
-# The same call, in your hands, at the `lecture` budget or more. Start it, and when it stands on the fourth
-# stage move the negatives from 63 up to 255: whose line follows? Move the clip: whose? Dotted: the recorded
-# critic, trained four times as long.
+# The same call, in your hands, at the `lecture` budget or more. Start it, *Stop* on the fourth stage, move the
+# negatives from 63 up to 255 and resume: whose line jumps at once, and whose only climb on as before? Then the clip: whose? <!-- theory -->
+# Dotted: the recorded critic, trained four times as long.
 
 # %%
 recorded = training.reference("lab02")["rows"]

@@ -53,6 +53,16 @@ def test_a_critic_climbs_and_stops(lab):
     lab.shot("lab02-stair")
 
 
+def test_what_was_updated_out_of_sight_is_as_wide_as_its_place(lab):
+    stair = lab.panel(STAIR)
+    stair.box.locator(".widget-button").filter(has_text="Resume").click()
+    for text in (BOUNDS, STREAM, STAIR):  # the stair is redrawn while the others are looked at
+        panel = lab.panel(text)
+        lab.page.wait_for_timeout(1500)
+        lab.until(lambda panel=panel: panel.fits, 5, f"{text}: narrower than its place")
+    stair.box.locator(".widget-button").filter(has_text="Stop").click()
+
+
 def test_the_page_stays_quiet_and_local(lab):
     assert lab.errors == []
     assert lab.outside == []

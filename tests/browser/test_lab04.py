@@ -22,7 +22,7 @@ def test_run_all_is_clean_and_dragging_redraws(lab, bench):
     assert lab.stderr() == []
     panel = lab.panel(WHO)
     sentence = panel.sentence
-    panel.drag(40)  # the share that is copied
+    panel.drag(-40)  # the share that is copied
     lab.until(lambda: panel.sentence != sentence, 10)
     panel.handle(2).press("ArrowLeft")  # the negatives: 63 to 31
     lab.until(lambda: "among 31 negatives" in panel.sentence, 10)

@@ -227,6 +227,13 @@ class PanelView:
         )
 
     @property
+    def fits(self) -> bool:
+        """Whether the drawing is as wide as its place."""
+        drawn = "p => [p.querySelector('.main-svg').clientWidth, p.clientWidth]"
+        width, place = self.plot.evaluate(drawn)
+        return abs(width - place) <= 1
+
+    @property
     def sentence(self) -> str:
         return self.box.locator(".widget-html-content").last.text_content()
 

@@ -1,6 +1,7 @@
 """Lab 01's figures: what is drawn is what the numbers say, at every setting of the sliders."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -117,6 +118,16 @@ def test_comparison_shows_means_spreads_and_paired_differences():
     assert list(figure.data[1].x) == pytest.approx([20, 0])
     assert list(figure.data[1].error_x.array) == pytest.approx([2, 2])
     assert "+20.0 points against labels" in figures.caption(figure)
+
+
+def test_one_seed_has_no_bar_and_says_so():
+    single = ROWS[1] | {
+        "test_accuracy": {"mean": 0.3, "std": math.nan, "n": 1},
+        "difference": {"mean": 0.2, "low": -math.inf, "high": math.inf, "n": 1},
+    }
+    figure = records.comparison([ROWS[0], single], {"ce": "labels", "kd": "teacher"}, "ce")
+    assert list(figure.data[1].y) == ["teacher (one seed)", "labels"]
+    assert [figure.data[side].error_x.array[0] for side in (0, 1)] == [0.0, 0.0]
 
 
 def test_surface_marks_the_nearest_setting():

@@ -26,14 +26,10 @@ def begin(control):
         def forward(self, x, y):
             return x @ self.weight[0] @ y.T
 
-    events = training.estimate(
+    return training.estimate(
         mi.jsd, {"InfoNCE": mi.info_nce}, critic=Scores(), sample=sample, stages=(1.0, 2.0),
-        steps=8, dim=3,
+        steps=8, dim=3, control=control,
     )  # fmt: skip
-    for event in events:
-        yield event
-        if isinstance(event, training.Step):
-            yield from control.apply(event.step)
 
 
 def panel():
@@ -60,7 +56,10 @@ def test_a_run_is_drawn_against_the_truth_and_its_knobs_reach_it():
     names = [trace.name for trace in stair.figure.data]
     assert names == ["truth", "InfoNCE, recorded", "InfoNCE", "InfoNCE"]
     assert stair.figure.layout.annotations[0].text == "negatives 7 → 15"
-    assert len(stair.result()["result"]["InfoNCE"]["mean"]) == 2
+    record = stair.result()
+    assert len(record["result"]["InfoNCE"]["mean"]) == 2
+    assert record["config"]["knobs"] == {"negatives": 7.0}
+    assert record["knob_changes"] == [{"step": 1, "name": "negatives", "new": 15.0}]
     assert "step 16 of 16" in stair.line.value
     assert max(stair.curves[0].terms["InfoNCE"]) < torch.tensor(16.0).log()
 
