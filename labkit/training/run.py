@@ -152,7 +152,7 @@ class Progress:
         if isinstance(event, Start):
             self.steps = event.steps
         elif isinstance(event, Evaluation) and "accuracy" in event.metrics:
-            self.accuracy = f", {event.metrics['accuracy']:.1%} right"
+            self.accuracy = f", {event.metrics['accuracy']:.1%} right on validation"
         elif isinstance(event, Done):
             self._show(f"done in {time.monotonic() - self.began:.0f} s", "\n")
         elif self.live and isinstance(event, Step) and time.monotonic() - self.shown > 1:

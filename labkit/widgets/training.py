@@ -88,9 +88,9 @@ class TrainingPanel(Panel):
         self._play.observe(self._played, buttons.playing(self._play))
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> dict[str, float]:
         """Name -> current value of every knob."""
-        return {name: knob.value for name, knob in self._knobs.items()}
+        return {name: float(knob.value) for name, knob in self._knobs.items()}
 
     @property
     def run(self) -> Run | None:
@@ -114,7 +114,7 @@ class TrainingPanel(Panel):
     def stop(self) -> None:
         """Pause after the current step; nothing is lost."""
         self._pause()
-        self._draw()
+        self._look_again()
 
     def _pause(self) -> None:
         self._ticking = False
@@ -173,7 +173,7 @@ class TrainingPanel(Panel):
 
     def _prepare(self) -> None:
         self._pause()
-        values = {name: float(value) for name, value in self.values.items()}
+        values = self.values
         control = Control(**values)
         curve = Curve(f"run {self._count + 1}", values)
         self.say("preparing ...")
@@ -203,8 +203,9 @@ class TrainingPanel(Panel):
                 self._note(event, curve)
                 yield event
         except Exception as error:
-            told = f"Stopped after step {curve.step}: {type(error).__name__}: {error}"
-            self._notes[FAILURE] = told
+            self._notes[FAILURE] = (
+                f"Stopped after step {curve.step}: {type(error).__name__}: {error}"
+            )
             self._draw("failed")
             raise
 
@@ -263,14 +264,16 @@ class TrainingPanel(Panel):
 
     def _request(self) -> None:
         """A knob was moved: the run is asked; while it pauses the same pictures answer at once."""
-        if self.control is None or self.state not in ("running", "paused"):
-            return
-        values = {name: float(value) for name, value in self.values.items()}
-        self.control.request(**values)
+        if self.control is not None and self.state in ("running", "paused"):
+            self.control.request(**self.values)
+            if self.state == "paused":
+                self._look_again()
+
+    def _look_again(self) -> None:
         if self.state == "paused" and self._same is not None and self.run is not None:
             with self.run.idle():
-                self._same.take(values)
-            self._draw()
+                self._same.take(self.values)
+        self._draw()
 
     def _tick(self, _: object) -> None:
         if not self._ticking or self.run is None:

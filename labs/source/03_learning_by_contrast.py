@@ -13,8 +13,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | everything runs; the encoders have learnt next to nothing |
-# | `lecture` | some minutes | the effect itself, one seed |
+# | `smoke` | {{record:times.lab03.smoke|.0f}} s | everything runs; the encoders have learnt next to nothing |
+# | `lecture` | {{record:times.lab03.lecture|.0f}} s | the effect itself, one seed |
 # | `paper` | a GPU; not timed yet | more images, many more epochs |
 #
 # **Afterwards you can** write the contrastive loss and split it into its two forces, say which negatives

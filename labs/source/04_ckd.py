@@ -12,8 +12,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | everything runs; its accuracies mean nothing yet |
-# | `lecture` | some minutes | the effect itself, one seed |
+# | `smoke` | {{record:times.lab04.smoke|.0f}} s | everything runs; its accuracies mean nothing yet |
+# | `lecture` | {{record:times.lab04.lecture|.0f}} s | the effect itself, one seed |
 # | `paper` | a GPU; not timed yet | more images, many more epochs |
 #
 # **Afterwards you can** write the loss and its gradient, say between which two numbers it must lie and why
@@ -357,7 +357,7 @@ def sharpening(moment, temperature):
 sharpens = widgets.explore(
     sharpening,
     name="sharpens",
-    moment=widgets.slider("moment of training", 1.0, 0, 1, 0.05),
+    moment=widgets.slider("moment", 1.0, 0, 1, 0.05),
     temperature=widgets.temperature(TEMPERATURE, low=0.0625, high=8.0, label="temperature tau"),
 )
 yours = {}

@@ -8,7 +8,7 @@ import re
 import pytest
 
 pytestmark = pytest.mark.browser
-WHO, SHARPENS, CONTRAST = "share copied", "moment of training", "Resume"
+WHO, SHARPENS, CONTRAST = "share copied", "moment", "Resume"
 
 
 @pytest.fixture(scope="module")
