@@ -7,12 +7,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import norm, wasserstein_distance
 
 from labkit import figures, losses
 from labkit.figures import transport, transport_apart
 from labkit.figures.transport_exact import exact
+
+stats = pytest.importorskip("scipy.stats", reason="compared with scipy")
+linear_sum_assignment = pytest.importorskip("scipy.optimize").linear_sum_assignment
 
 
 @settings(max_examples=60, deadline=None)
@@ -52,7 +53,7 @@ def test_the_exact_plan_wants_finite_costs():
 def test_on_a_line_the_figure_says_the_distance_of_scipy(apart):
     a, b = transport.points("line", apart, 1.4)
     assert torch.equal(a[:, 1], torch.zeros(7).double())
-    least = wasserstein_distance(a[:, 0], b[:, 0])
+    least = stats.wasserstein_distance(a[:, 0], b[:, 0])
     said = figures.caption(transport.mover("line", apart, 1.4, "exact", 1.0))
     assert f"exact pays {least:.3f}" in said and f"least possible: {least:.3f}" in said
     assert "from 1.0 heaps" in said
@@ -113,7 +114,7 @@ def test_unknown_names_are_listed():
 @pytest.mark.parametrize("shift", [0.0, 0.3, -1.1, 6.0])
 def test_divergences_of_bells(shift):
     x = np.linspace(-40, 40, 400_001)
-    p, q = norm.pdf(x, 0, 0.7), norm.pdf(x, shift, 0.7)
+    p, q = stats.norm.pdf(x, 0, 0.7), stats.norm.pdf(x, shift, 0.7)
     m = 0.5 * (p + q)
     with np.errstate(divide="ignore", invalid="ignore"):
         parts = [np.where(d > 1e-300, d * np.log(d / m), 0) for d in (p, q)]
