@@ -550,8 +550,8 @@ widgets.show(
 )
 
 # %% [markdown]
-# Mind that a smaller $K$ is a smaller band too, and so a weaker pull at the same weight. The column of $\tau = 0.1$ is a warning, not a law: <!-- theory -->
-# as the surface shows, a weight of 10 is too much there, and with few negatives the pull is as strong and its direction noisier. <!-- theory -->
+# Mind that a smaller $K$ is a smaller band too, and so a weaker pull at the same weight. The column of $\tau = 0.1$ is a warning and no law about $K$: <!-- theory -->
+# as the surface above shows, a weight of 10 is too much there with all negatives already. <!-- theory -->
 #
 # ### A fair budget
 #
