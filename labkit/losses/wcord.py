@@ -35,7 +35,7 @@ from labkit.losses.checks import products, wide
 from labkit.losses.memory import BankedLoss
 from labkit.losses.transport import cosine_cost, ipot, sinkhorn
 
-SOLVERS = ("ipot", "sinkhorn")
+SOLVERS = ("ipot", "sinkhorn", "identity")
 
 
 class WcordTerms(NamedTuple):
@@ -71,7 +71,8 @@ def wcord_local(
     """<P, C> of the batch: the cost 1 - cos(t_i, s_j) under the cheapest plan found, 0..2.
 
     Shapes: student [B, D], teacher [B, D], any lengths; a scalar comes back.
-    solver: "ipot", with epsilon as its beta, or "sinkhorn", whose plan is blurred by epsilon
+    solver: "ipot", with epsilon as its beta; "sinkhorn", whose plan is blurred by epsilon; or
+    "identity", each student to its own teacher: a control, and no transport
     detached: P is a constant for the gradient, which is right for the exact plan (envelope
     theorem) and cheaper; otherwise the gradient goes through the iterations too
     Value: 0 if the two sets are equal in any order; near 1 for unrelated embeddings.
@@ -86,7 +87,9 @@ def wcord_local(
         )
     cost = cosine_cost(student, teacher)  # [B, B]
     given = cost.detach() if detached else cost
-    if solver == "ipot":
+    if solver == "identity":
+        plan = torch.eye(len(cost), dtype=cost.dtype, device=cost.device) / len(cost)
+    elif solver == "ipot":
         plan = ipot(given, beta=epsilon, iterations=iterations)
     else:
         plan = sinkhorn(given, epsilon=epsilon, iterations=iterations)

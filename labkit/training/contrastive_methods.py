@@ -2,7 +2,9 @@
 
     crd            CE + beta CRD, negatives of other classes as in the official loader
     crd-unlabelled the same, negatives any other picture: no label reaches the loss
+    crd-ema, crd-exact  crd with another normaliser Z
     wcord          CE + lambda_global L_g + lambda_local L_l, our reading of the paper
+    wcord-identity the same, each student carried to its own teacher: no plan to find
 
 all [+ alpha T_kd^2 KL] where the run has the knob alpha (`baselines.Taught`). Pictures are known by
 their position in the training set (`batch.index`). The knob `negatives` is not cut to what the set

@@ -13,6 +13,12 @@ from labkit.training.method import Method, Setting
 
 KD = {"temperature": 4.0, "alpha": 0.9}
 CKD = {"temperature": 1.0, "beta": 10.0}
+WCORD = {  # no published code: starting points of ours
+    "lambda_global": 0.8,
+    "lambda_local": 0.05,
+    "epsilon": 0.5,
+    "negatives": 1024,
+}
 CRD = {"temperature": 0.07, "beta": 0.8, "negatives": 16384}
 
 
@@ -54,10 +60,15 @@ METHODS: dict[str, Entry] = {
     "crd-unlabelled": Entry(
         lambda setting: Taught("crd", Contrast(setting, labels=False)), CRD, "pooled"
     ),
-    "wcord": Entry(  # no published code: starting points of ours
-        lambda setting: Wasserstein(setting),
-        {"lambda_global": 0.8, "lambda_local": 0.05, "epsilon": 0.5, "negatives": 1024},
-        "pooled",
+    "crd-ema": Entry(
+        lambda setting: Taught("crd", Contrast(setting, normaliser="ema")), CRD, "pooled"
+    ),
+    "crd-exact": Entry(
+        lambda setting: Taught("crd", Contrast(setting, normaliser="exact")), CRD, "pooled"
+    ),
+    "wcord": Entry(lambda setting: Wasserstein(setting), WCORD, "pooled"),
+    "wcord-identity": Entry(
+        lambda setting: Wasserstein(setting, solver="identity"), WCORD, "pooled"
     ),
 }
 

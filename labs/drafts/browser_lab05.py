@@ -39,13 +39,9 @@ def test_many_negatives_are_marked_where_they_repeat(lab):
 
 def test_the_bank_follows_the_training(lab):
     panel = lab.panel(CONTRAST)
-
-    def button(name):
-        return panel.box.locator(".widget-button").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
-
-    button("Start").click()
+    panel.button("Start").click()
     lab.until(lambda: re.search(r"step ([4-9]\d|\d{3,}) of", panel.box.text_content()), 60)
-    button("Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 10)
     bank = lab.panel(STALE)
     assert re.search(r"After (?!0 )\d+ steps", bank.sentence)

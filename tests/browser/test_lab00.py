@@ -25,10 +25,6 @@ def pictures(panel) -> str:
     return panel.plot.evaluate(DRAWN)
 
 
-def button(panel, name):
-    return panel.box.locator(".widget-button").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
-
-
 def test_run_all_is_clean_and_the_front_end_answers(lab):
     assert lab.stderr() == []
     report = PanelView(lab, "Doctor's report")
@@ -52,25 +48,25 @@ def test_pictures_follow_every_slider(lab):
 
 def test_data_loads_in_the_panel(lab):
     panel = lab.panel("training pictures")
-    button(panel, "Load").click()
+    panel.button("Load").click()
     lab.until(lambda: "ready after" in panel.box.text_content(), 30)
     assert "sha256" in panel.box.text_content()
     panel.box.locator("select").first.select_option("folder")
     panel.box.locator("input[type=text]").fill("/nowhere/at/all")
-    button(panel, "Load").click()
+    panel.button("Load").click()
     lab.until(lambda: "does not exist" in panel.box.text_content(), 10)
     lab.shot("lab00-data")
 
 
 def test_a_training_starts_stops_and_goes_on(lab):
     panel = lab.panel("Resume")
-    button(panel, "Start").click()
+    panel.button("Start").click()
     lab.until(lambda: re.search(r"step [1-9]", panel.box.text_content()), 30)
-    button(panel, "Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 5)
-    button(panel, "Resume").click()
+    panel.button("Resume").click()
     lab.until(lambda: "running" in panel.box.text_content(), 5)
-    button(panel, "Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 5)
 
 

@@ -25,10 +25,6 @@ def trained(panel) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
-def button(panel, name):
-    return panel.box.locator(".widget-button").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
-
-
 def test_run_all_is_clean(lab):
     assert lab.stderr() == []
     panel = lab.panel(SOFTEN)
@@ -54,21 +50,21 @@ def test_arrow_keys_redraw_quickly(lab, bench):
 
 def test_train_drag_stop_resume(lab, bench):
     panel = lab.panel(DISTIL)
-    button(panel, "Start").click()
+    panel.button("Start").click()
     lab.until(lambda: trained(panel) >= 3, 20)
     panel.drag(25)
     lab.until(lambda: "temperature 4" in panel.plot.text_content(), 5)
     bench["while_training"] = lab.panel(SOFTEN).latency(presses=20)
     panel.show()
-    button(panel, "Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 5)
     stopped = trained(panel)
     lab.shot("lab01-training")
     time.sleep(0.5)
     assert trained(panel) == stopped
-    button(panel, "Resume").click()
+    panel.button("Resume").click()
     lab.until(lambda: trained(panel) > stopped, 5)
-    button(panel, "Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 5)
     assert bench["while_training"]["p95_ms"] < 250
 

@@ -41,13 +41,9 @@ def test_the_stream_plays(lab):
 
 def test_a_critic_climbs_and_stops(lab):
     panel = lab.panel(STAIR)
-
-    def button(name):
-        return panel.box.locator(".widget-button").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
-
-    button("Start").click()
+    panel.button("Start").click()
     lab.until(lambda: re.search(r"step [1-9][\d,]* of", panel.box.text_content()), 20)
-    button("Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 10)
     assert "the truth is 2 nats" in panel.box.text_content()
     lab.shot("lab02-stair")

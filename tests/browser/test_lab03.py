@@ -42,13 +42,9 @@ def test_arrow_keys_redraw_quickly(lab, bench):
 
 def test_an_encoder_learns_and_stops_and_k_moves_the_loss_alone(lab):
     panel = lab.panel(CONTRAST)
-
-    def button(name):
-        return panel.box.locator(".widget-button").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
-
-    button("Start").click()
+    panel.button("Start").click()
     lab.until(lambda: re.search(r"step [2-9]\d* of", panel.box.text_content()), 30)
-    button("Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 15)
     heaps, told = panel.shapes, panel.box.text_content()
     panel.handle(1).press("ArrowLeft")  # the negatives

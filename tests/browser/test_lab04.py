@@ -32,13 +32,9 @@ def test_run_all_is_clean_and_dragging_redraws(lab, bench):
 
 def test_the_matrix_follows_the_training(lab):
     panel = lab.panel(CONTRAST)
-
-    def button(name):
-        return panel.box.locator(".widget-button").filter(has_text=re.compile(rf"^\s*{name}\s*$"))
-
-    button("Start").click()
+    panel.button("Start").click()
     lab.until(lambda: re.search(r"step ([4-9]\d|\d{3,}) of", panel.box.text_content()), 60)
-    button("Stop").click()
+    panel.button("Stop").click()
     lab.until(lambda: "paused" in panel.box.text_content(), 10)
     matrix = lab.panel(SHARPENS)
     assert re.search(r"after (?!0 )\d+ steps", matrix.plot.text_content())

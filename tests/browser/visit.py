@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import secrets
 import socket
 import statistics
@@ -236,6 +237,10 @@ class PanelView:
     @property
     def sentence(self) -> str:
         return self.box.locator(".widget-html-content").last.text_content()
+
+    def button(self, name: str):
+        exactly = re.compile(rf"^\s*{name}\s*$")
+        return self.box.locator(".widget-button").filter(has_text=exactly)
 
     def handle(self, number: int = 0):
         return self.box.locator(".noUi-handle").nth(number)

@@ -107,11 +107,14 @@ def test_the_local_term_knows_sets_and_not_pairs():
     assert losses.wcord_local(5 * x, y).item() == pytest.approx(0.4792576288, abs=1e-10)
     blurred = losses.wcord_local(x, y, solver="sinkhorn", epsilon=0.1, iterations=500)
     assert blurred.item() == pytest.approx(0.5449, abs=6e-5)
+    own = losses.wcord_local(x, y, solver="identity")  # no plan: each student to its own teacher
+    assert own.item() == pytest.approx(1 - torch.cosine_similarity(x, y).mean().item())
+    assert own > losses.wcord_local(x, y)
 
 
 def test_gradients_of_both_terms():
     s, t = arr(1, 4, 3).requires_grad_(), arr(2, 4, 3)
-    for solver in ("ipot", "sinkhorn"):
+    for solver in ("ipot", "sinkhorn", "identity"):
         free = {"solver": solver, "detached": False, "iterations": 5}
         assert torch.autograd.gradcheck(lambda x: losses.wcord_local(x, t, **free), s)  # noqa: B023
     g = critic(3, 3, 3)

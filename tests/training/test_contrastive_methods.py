@@ -9,7 +9,7 @@ from labkit.training.contrastive_methods import Contrast
 from labkit.training.distill import features
 from labkit.training.registry import make
 
-NAMES = ("crd", "crd-unlabelled", "wcord")
+NAMES = ("crd", "crd-unlabelled", "crd-ema", "crd-exact", "wcord", "wcord-identity")
 
 
 @fixture(scope="module")
@@ -40,6 +40,11 @@ def start(name, pictures, guide, folder=None, **more):
     return Run(events), network, method
 
 
+def same(a, b):
+    """Equal in every bit; a Z that no batch has set yet is NaN in both."""
+    return torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
+
+
 def curve(run):
     return {e.step: e.terms for e in run.log if isinstance(e, Step)}
 
@@ -52,7 +57,7 @@ def test_gradients_reach_the_student_and_all_that_the_method_trains(pictures, gu
     sum(term for key, term in terms.items() if key != "labels").backward()
     assert network.get_parameter("conv.weight").grad.abs().sum() > 0
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in method.parameters())
-    expected = {"labels", "global", "local"} if name == "wcord" else {"labels", "crd"}
+    expected = {"labels", "global", "local"} if "wcord" in name else {"labels", "crd"}
     assert set(terms) == expected
 
 
@@ -109,9 +114,9 @@ def test_a_run_cut_off_goes_on_bit_for_bit(pictures, guide, tmp_path, name):
     assert {k: v for k, v in curve(whole).items() if k > 4} == curve(second)
     for one, two in ((network, network2), (method, method2)):
         ours, theirs = one.state_dict(), two.state_dict()
-        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+        assert all(same(ours[key], theirs[key]) for key in ours)
     assert any(key.endswith("memory.student") for key in ours)
-    assert name == "wcord" or ours["loss.crd.log_z"].isfinite().all()
+    assert "wcord" in name or name == "crd-exact" or ours["loss.crd.log_z"].isfinite().all()
 
 
 @mark.slow
@@ -125,7 +130,7 @@ def test_measuring_changes_nothing_and_moves_with_the_knobs(pictures, guide, nam
     first = measure(now)
     assert measure(now) == first  # its negatives are the same each time
     assert measure({**now, "negatives": 48}) != first
-    assert all(torch.equal(value, before[key]) for key, value in method.state_dict().items())
+    assert all(same(value, before[key]) for key, value in method.state_dict().items())
     run.start(), twin.start()
     assert curve(run) == curve(twin)
 
