@@ -106,7 +106,8 @@ class CRD(BankedLoss):
     normaliser: "first-batch" as official; "ema": 0.99 Z + 0.01 n mean(scores) at each step;
     "exact": each anchor's own sum over its bank, without a gradient, nothing to remember
     `temperature`, `negatives` may be changed between steps (a frozen Z stays that of the first);
-    `generator` draws the negatives. Banks and Z change in training mode only: eval() measures.
+    `generator` draws the negatives; `fill` puts real embeddings where the banks hold noise. Banks
+    and Z change in training mode only: eval() measures.
     A second derivative raises an error. K = 65536 works. Raises ValueError for bad input.
     Source: the official code; Tian et al. (2020).
     """

@@ -21,6 +21,7 @@ from torch.autograd.function import once_differentiable
 
 from labkit.errors import between, whole
 from labkit.losses.checks import products, unit
+from labkit.losses.heads import Heads
 
 WHOLE = 32  # products with all of a bank cost less than fetching rows up to this many rows per K
 BLOCK = 2**20  # elements of a bank fetched at a time
@@ -87,10 +88,13 @@ class Memory(nn.Module):
         return near.masked_select(fits).view(rows, negatives)
 
     @torch.no_grad()
-    def remember(self, index: Tensor, student: Tensor, teacher: Tensor) -> None:
+    def remember(
+        self, index: Tensor, student: Tensor, teacher: Tensor, momentum: float | None = None
+    ) -> None:
         """Let the slots of `index` [B] move towards embeddings [B, dim]."""
+        kept = self.momentum if momentum is None else momentum
         for bank, new in ((self.student, student), (self.teacher, teacher)):
-            mixed = self.momentum * bank[index] + (1 - self.momentum) * new.to(bank.dtype)
+            mixed = kept * bank[index] + (1 - kept) * new.to(bank.dtype)
             bank[index] = unit(mixed)
 
     def checked(self, name: str, positions: Tensor, axes: int) -> Tensor:
@@ -108,8 +112,8 @@ class Memory(nn.Module):
         return positions.to(self.student.device, torch.long)
 
 
-class BankedLoss(nn.Module):
-    """What CRD and WCoRD share: a head per network, the memory, and the negatives of a batch.
+class BankedLoss(Heads):
+    """What CRD is made of before its formula: heads, the memory, and the negatives of a batch.
 
     negatives: may be changed between steps; `generator`: draws them, labkit sets the run's own
     Raises ValueError for sizes below 1.
@@ -128,10 +132,8 @@ class BankedLoss(nn.Module):
         momentum: float,
         labels: Tensor | None,
     ) -> None:
-        super().__init__()
+        super().__init__(student_dim, teacher_dim, dim)
         self.negatives = whole("negatives", negatives)
-        self.student_head = nn.Linear(whole("student_dim", student_dim), whole("dim", dim))
-        self.teacher_head = nn.Linear(whole("teacher_dim", teacher_dim), dim)
         self.memory = Memory(samples, dim, momentum=momentum, labels=labels)
 
     @property
@@ -139,22 +141,15 @@ class BankedLoss(nn.Module):
         """Whether the pool is smaller than `negatives`, so that some are drawn twice."""
         return self.negatives > self.memory.pool
 
-    def embed(
-        self, student_features: Tensor, teacher_features: Tensor, rows: int
-    ) -> tuple[Tensor, Tensor]:
-        """Both embeddings [rows, dim], of length 1; ValueError unless features are [rows, D]."""
-        made = []
-        for name, x, head in (
-            ("student_features", student_features, self.student_head),
-            ("teacher_features", teacher_features.detach(), self.teacher_head),
-        ):
-            if x.dim() != 2 or tuple(x.shape) != (rows, head.in_features):
-                raise ValueError(
-                    f"{name} must be [{rows}, {head.in_features}], a row per entry of index, "
-                    f"got {list(x.shape)}"
-                )
-            made.append(unit(head(x.to(head.weight.dtype))))
-        return made[0], made[1]
+    @torch.no_grad()
+    def fill(self, index: Tensor, student_features: Tensor, teacher_features: Tensor) -> None:
+        """Let the slots of `index` [B] be what the features are now; nothing of the noise is kept.
+
+        Shapes as in the call. Ours: the official banks start as noise, which own pairs are taught
+        to agree with until each picture has been seen.
+        """
+        own = self.memory.checked("index", index, 1)
+        self.memory.remember(own, *self.embed(student_features, teacher_features, len(own)), 0.0)
 
     def columns(self, index: Tensor, negative_index: Tensor | None) -> Tensor:
         """Whom each anchor is scored against: its own picture, then K others; [B, 1 + K]."""

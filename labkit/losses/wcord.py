@@ -11,12 +11,14 @@ teacher and student embeddings.
 
 No official code is public and the paper's text was not available to us. From the abstract: two
 terms, dual and global, primal and local, the second inside a mini-batch. Our reading, all else:
-  - embeddings, memories and momentum as in CRD, whose code is the natural base;
+  - heads as in CRD, whose code is the natural base, but no memory: slots are older than what the
+    networks say now, and a critic that is linear in each argument then wins by telling the time
+    (all embeddings become one arrow that turns); joint and product come from the same batch here;
   - g(t, s) = t' W s / ||W||_2, the plain score, not the logarithm of a probability; the norm is
     exact (eigenvalues), not a power iteration: nothing to remember, and never above 1;
-  - the mean over negatives, without a factor K; student and teacher anchors averaged;
+  - the mean over negatives, without a factor K;
   - IPOT with beta 0.5 and 50 iterations as in other code of the first author, the plan taken as
-    a constant for the gradient; lambda_global 0.8 and lambda_local 0.05 as starting points.
+    a constant for the gradient; lambda_global 0.1 and lambda_local 0.5 as starting points.
 
 On the unit ball g is 1-Lipschitz in t and in s, hence for the metric ||t - t'|| + ||s - s'||, not
 for the Euclidean distance of the pair. Being bilinear it sees only the cross-covariance of t and
@@ -27,12 +29,12 @@ The local term does not know who is who: it is small too when the plan is anothe
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from labkit.errors import unknown, whole
 from labkit.losses.checks import products, wide
-from labkit.losses.memory import BankedLoss
+from labkit.losses.ckd import ckd_pairs
+from labkit.losses.heads import Heads
 from labkit.losses.transport import cosine_cost, ipot, sinkhorn
 
 SOLVERS = ("ipot", "sinkhorn", "identity")
@@ -142,58 +144,45 @@ class LipschitzCritic(nn.Module):
         return products(products(teacher, self.matrix().T), student)
 
 
-class WCoRD(BankedLoss):
-    """Both terms with their heads, memories and critic, for `samples` pictures.
+class WCoRD(Heads):
+    """Both terms with their heads and critic; the batch's other pictures are the negatives.
 
-    Shapes: forward takes student_features [B, student_dim], teacher_features [B, teacher_dim] (no
-    gradient goes there), index [B], the pictures' positions in 0..samples-1, and negative_index
-    [B, K], or None to draw `negatives` (from other classes only if `labels` [samples] is given);
-    `WcordTerms` come back.
-    negatives, epsilon: may be changed between steps; `generator` draws the negatives.
-    The memories change in training mode only: eval() measures. Raises ValueError for bad input.
+    Shapes: forward takes student_features [B, student_dim] and teacher_features [B, teacher_dim]
+    (no gradient goes there), row i of both of picture i, B >= 2; `WcordTerms` come back.
+    negatives: how many of the other pictures each anchor is compared with, drawn by `generator`;
+    None or more than there are takes them all
+    negatives, epsilon: may be changed between steps. Raises ValueError for bad input.
     Source: Chen et al. (2021), our reading: see the top of the file.
     """
+
+    generator: Generator | None = None
 
     def __init__(
         self,
         student_dim: int,
         teacher_dim: int,
-        samples: int,
         *,
-        negatives: int,
+        negatives: int | None = None,
         dim: int = 128,
-        momentum: float = 0.5,
-        labels: Tensor | None = None,
         solver: str = "ipot",
         epsilon: float = 0.5,
         iterations: int = 50,
         detached: bool = True,
     ) -> None:
-        super().__init__(
-            student_dim,
-            teacher_dim,
-            samples,
-            negatives=negatives,
-            dim=dim,
-            momentum=momentum,
-            labels=labels,
-        )
+        super().__init__(student_dim, teacher_dim, dim)
         if solver not in SOLVERS:
             raise unknown("solver", solver, SOLVERS)
+        self.negatives = None if negatives is None else whole("negatives", negatives)
         self.solver, self.epsilon, self.iterations = solver, epsilon, iterations
         self.detached = detached
         self.critic = LipschitzCritic(dim, dim)
 
-    def forward(
-        self,
-        student_features: Tensor,
-        teacher_features: Tensor,
-        index: Tensor,
-        negative_index: Tensor | None = None,
-    ) -> WcordTerms:
-        columns = self.columns(index, negative_index)  # [B, 1 + K]
-        s, t = self.embed(student_features, teacher_features, len(columns))  # [B, D]
-        dual = self._dual(s, t, columns[:, 1:])
+    def forward(self, student_features: Tensor, teacher_features: Tensor) -> WcordTerms:
+        s, t = self.embed(student_features, teacher_features, len(student_features))  # [B, D]
+        scores, asked = self.critic(t, s), self.negatives  # [B, B] row i: teacher i
+        drawn = None if asked is None or asked >= len(s) - 1 else asked
+        kept = ckd_pairs(len(s), negatives=drawn, generator=self.generator).to(scores.device)
+        kept.fill_diagonal_(False)
         primal = wcord_local(
             s,
             t,
@@ -202,16 +191,4 @@ class WCoRD(BankedLoss):
             iterations=self.iterations,
             detached=self.detached,
         )
-        if self.training:
-            self.memory.remember(columns[:, 0], s, t)
-        return WcordTerms(dual, primal)
-
-    def _dual(self, s: Tensor, t: Tensor, negatives: Tensor) -> Tensor:
-        """L_g. As g is linear in each argument, the mean over K negatives is g at their mean."""
-        w = self.critic.matrix()
-        students, teachers = (  # [B, D]
-            F.embedding_bag(negatives, bank, mode="mean")
-            for bank in (self.memory.student, self.memory.teacher)
-        )
-        scores = [(products(a, w.T) * b).sum(1) for a, b in ((t, s), (teachers, s), (t, students))]
-        return wcord_global(scores[0], torch.cat(scores[1:]))
+        return WcordTerms(wcord_global(scores.diagonal(), scores[kept]), primal)

@@ -18,7 +18,7 @@ from torch import Generator, Tensor, nn
 from labkit import losses
 from labkit.data import Batch
 from labkit.models import FeatureAdapter, Features
-from labkit.training.method import Knobs, Setting, Terms
+from labkit.training.method import Knobs, Prepare, Setting, Terms
 
 Loss = Callable[[Features, Features, Batch, Knobs], Tensor]
 
@@ -39,6 +39,11 @@ class Taught(nn.Module):
     def generator(self, stream: Generator) -> None:
         if hasattr(self.loss, "generator"):
             self.loss.generator = stream
+
+    @property
+    def prepare(self) -> Prepare | None:
+        """What the paper's loss does before the first step, if anything."""
+        return getattr(self.loss, "prepare", None)
 
     def forward(
         self, student: Features, teacher: Features | None, batch: Batch, knobs: Knobs

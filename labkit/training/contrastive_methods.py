@@ -1,16 +1,17 @@
 """CRD and WCoRD as methods: labels, the loss on the pooled vectors, and KD if asked.
 
     crd            CE + beta CRD, negatives of other classes as in the official loader
-    crd-unlabelled the same, negatives any other picture: no label reaches the loss
-    crd-ema, crd-exact  crd with another normaliser Z
+    crd-filled     the same, its banks filled with what both networks say before the first step
+    crd-unlabelled crd-filled, negatives any other picture: no label reaches the loss
+    crd-ema, crd-exact  crd-filled with another normaliser Z
     wcord          CE + lambda_global L_g + lambda_local L_l, our reading of the paper
     wcord-identity the same, each student carried to its own teacher: no plan to find
 
-all [+ alpha T_kd^2 KL] where the run has the knob alpha (`baselines.Taught`). Pictures are known by
-their position in the training set (`batch.index`). The knob `negatives` is not cut to what the set
-has: a smaller pool is drawn from with replacement, as `loss.replacement` says.
-CRD's beta 0.8 and its 16384 negatives are the official defaults; the loss grows with the
-logarithm of the number of negatives, so beta does not carry over to another number as it is.
+all [+ alpha T_kd^2 KL] where the run has the knob alpha (`baselines.Taught`). CRD knows pictures
+by their position in the training set (`batch.index`), and its knob `negatives` is not cut to what
+the set has: a smaller pool is drawn from with replacement, as `loss.replacement` says. WCoRD's is
+cut to the others of the batch. CRD's beta 0.8 and its 16384 negatives are the official defaults;
+the loss grows with the logarithm of the number of negatives, so beta does not carry over as it is.
 """
 
 import torch
@@ -27,11 +28,20 @@ class Contrast(nn.Module):
     """CRD on the pooled vectors; knobs temperature and negatives."""
 
     def __init__(
-        self, setting: Setting, *, labels: bool = True, normaliser: str = "first-batch"
+        self,
+        setting: Setting,
+        *,
+        labels: bool = True,
+        normaliser: str = "first-batch",
     ) -> None:
         super().__init__()
+        train = setting.dataset.train
         self.crd = losses.CRD(
-            *_sizes(setting), negatives=1, labels=_labels(setting, labels), normaliser=normaliser
+            *_sizes(setting),
+            len(train),
+            negatives=1,
+            labels=train.labels if labels else None,
+            normaliser=normaliser,
         )
 
     @property
@@ -49,14 +59,20 @@ class Contrast(nn.Module):
         return self.crd(student.pooled, teacher.pooled, batch.index)
 
 
+class Filled(Contrast):
+    """The same with banks that hold what both networks say before the first step, not noise."""
+
+    def prepare(self, student: Features, teacher: Features, batch: Batch) -> None:
+        """Write the slots of a batch."""
+        self.crd.fill(batch.index, student.pooled, teacher.pooled)
+
+
 class Transport(nn.Module):
     """WCoRD on the pooled vectors, both terms weighted [2]; knobs negatives, epsilon, lambdas."""
 
-    def __init__(self, setting: Setting, *, labels: bool = True, solver: str = "ipot") -> None:
+    def __init__(self, setting: Setting, *, solver: str = "ipot") -> None:
         super().__init__()
-        self.wcord = losses.WCoRD(
-            *_sizes(setting), negatives=1, labels=_labels(setting, labels), solver=solver
-        )
+        self.wcord = losses.WCoRD(*_sizes(setting), solver=solver)
 
     @property
     def generator(self) -> Generator | None:
@@ -70,7 +86,7 @@ class Transport(nn.Module):
     def forward(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
         self.wcord.epsilon = knobs["epsilon"]
         self.wcord.negatives = round(knobs["negatives"])
-        terms = self.wcord(student.pooled, teacher.pooled, batch.index)
+        terms = self.wcord(student.pooled, teacher.pooled)
         weights = knobs["lambda_global"], knobs["lambda_local"]
         return torch.stack([w * term for w, term in zip(weights, terms, strict=True)])
 
@@ -78,8 +94,8 @@ class Transport(nn.Module):
 class Wasserstein(Taught):
     """Labels + WCoRD's two terms, each by its own name, + alpha KD where the run has that knob."""
 
-    def __init__(self, setting: Setting, *, labels: bool = True, solver: str = "ipot") -> None:
-        super().__init__("wcord", Transport(setting, labels=labels, solver=solver))
+    def __init__(self, setting: Setting, *, solver: str = "ipot") -> None:
+        super().__init__("wcord", Transport(setting, solver=solver))
 
     def forward(
         self, student: Features, teacher: Features | None, batch: Batch, knobs: Knobs
@@ -89,11 +105,6 @@ class Wasserstein(Taught):
         return {**terms, "global": apart, "local": local}
 
 
-def _sizes(setting: Setting) -> tuple[int, int, int]:
-    """Widths of both pooled vectors, and how many pictures a memory has slots for."""
-    student, teacher = setting.student.pooled, setting.taught().pooled
-    return student.shape[1], teacher.shape[1], len(setting.dataset.train)
-
-
-def _labels(setting: Setting, wanted: bool) -> Tensor | None:
-    return setting.dataset.train.labels if wanted else None
+def _sizes(setting: Setting) -> tuple[int, int]:
+    """Widths of both pooled vectors."""
+    return setting.student.pooled.shape[1], setting.taught().pooled.shape[1]

@@ -145,6 +145,8 @@ class _Run:
         saved = None if self.folder is None else checkpoints.newest(self.folder)
         if saved is not None:
             self._load(saved)
+        if not self.step:
+            self.loop.prepare(self.dataset)
         good = self.loop.state()
         fixed = self._fixed(recipe, views)
         taught = self.loop.ask(fixed)  # once: the teacher does not change

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkit.data import Batch, Dataset
+from labkit.data import Batch, Dataset, batches
 from labkit.evaluation import accuracy, predict
 from labkit.models import Features
 from labkit.training.device import autocast
@@ -104,6 +104,21 @@ class Loop:
             return None
         with autocast(self.device, self.precision):
             return _float(self.teacher(_pictures(batch)))
+
+    @torch.no_grad()
+    def prepare(self, dataset: Dataset) -> None:
+        """Show every training picture to a method that asks to see them before the first step."""
+        wish = getattr(self.method, "prepare", None)
+        if wish is None:
+            return
+        self._mode(training=False)
+        guide = getattr(self.teacher, "teacher", self.teacher)  # a Replay remembers crops alone
+        for batch in batches(dataset, batch_size=500, order=None, augment=None, device=self.device):
+            with autocast(self.device, self.precision):
+                student = _float(self.model(batch.images))
+                teacher = None if guide is None else _float(guide(batch.images))
+            wish(student, teacher, batch)
+        self._mode(training=True)
 
     @torch.no_grad()
     def measure(

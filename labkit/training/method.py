@@ -5,9 +5,11 @@ Any callable (student, teacher, batch, knobs) -> named terms. The loss is the su
 pictures' positions, for memories), `knobs` the values the sliders have at this step, and under
 "progress" the share of the run, 0..1, that is over.
 
-Three more things are looked after if they are there: an nn.Module's parameters are trained with
+Four more things are looked after if they are there: an nn.Module's parameters are trained with
 the student's and its buffers (memory banks) go into checkpoints; a `generator` attribute is set to
-the run's own stream for the method's noise; a class is called with a `Setting` to make the method.
+the run's own stream for the method's noise; `prepare(student, teacher, batch)` is called before the
+first step with every training picture, uncropped, in batches, as both networks answer in eval mode;
+a class is called with a `Setting` to make the method.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,6 +23,7 @@ from labkit.models import Features
 Knobs = Mapping[str, float]
 Terms = dict[str, Tensor]
 Method = Callable[[Features, Features | None, Batch, Knobs], Mapping[str, Tensor]]
+Prepare = Callable[[Features, Features | None, Batch], None]
 Teacher = Callable[[Tensor], Features]
 
 

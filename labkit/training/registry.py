@@ -8,16 +8,16 @@ import torch
 from labkit.errors import unknown
 from labkit.training import baselines, methods
 from labkit.training.baselines import Hint, Taught, Variational
-from labkit.training.contrastive_methods import Contrast, Wasserstein
+from labkit.training.contrastive_methods import Contrast, Filled, Wasserstein
 from labkit.training.method import Method, Setting
 
 KD = {"temperature": 4.0, "alpha": 0.9}
 CKD = {"temperature": 1.0, "beta": 10.0}
 WCORD = {  # no published code: starting points of ours
-    "lambda_global": 0.8,
-    "lambda_local": 0.05,
+    "lambda_global": 0.1,
+    "lambda_local": 0.5,
     "epsilon": 0.5,
-    "negatives": 1024,
+    "negatives": 63,
 }
 CRD = {"temperature": 0.07, "beta": 0.8, "negatives": 16384}
 
@@ -57,14 +57,19 @@ METHODS: dict[str, Entry] = {
     "sp": Entry(lambda _: Taught("sp", baselines.similarity), {"beta": 3000.0}, "maps"),
     "vid": Entry(lambda setting: Taught("vid", Variational(setting)), {"beta": 1.0}, "maps"),
     "crd": Entry(lambda setting: Taught("crd", Contrast(setting)), CRD, "pooled"),
+    "crd-filled": Entry(lambda setting: Taught("crd", Filled(setting)), CRD, "pooled"),
     "crd-unlabelled": Entry(
-        lambda setting: Taught("crd", Contrast(setting, labels=False)), CRD, "pooled"
+        lambda setting: Taught("crd", Filled(setting, labels=False)), CRD, "pooled"
     ),
     "crd-ema": Entry(
-        lambda setting: Taught("crd", Contrast(setting, normaliser="ema")), CRD, "pooled"
+        lambda setting: Taught("crd", Filled(setting, normaliser="ema")),
+        CRD,
+        "pooled",
     ),
     "crd-exact": Entry(
-        lambda setting: Taught("crd", Contrast(setting, normaliser="exact")), CRD, "pooled"
+        lambda setting: Taught("crd", Filled(setting, normaliser="exact")),
+        CRD,
+        "pooled",
     ),
     "wcord": Entry(lambda setting: Wasserstein(setting), WCORD, "pooled"),
     "wcord-identity": Entry(

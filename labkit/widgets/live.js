@@ -15,8 +15,10 @@ async function load(model) {
   return (await import(URL.createObjectURL(blob))).default;
 }
 
-// Arrays travel beside the message: {buffer: number, dtype, shape} stands for each.
+// Arrays travel beside the message: {buffer: number, dtype, shape} stands for each. What stays as
+// it is must be undefined, or a figure not shown yet takes the word for its data.
 function restore(value, buffers) {
+  if (value === "_undefined_") return undefined;
   if (Array.isArray(value)) return value.map((item) => restore(item, buffers));
   if (value === null || typeof value !== "object") return value;
   if (!("buffer" in value && "dtype" in value)) {
@@ -77,7 +79,7 @@ function draw(update, deliver, views, layout) {
   if (!update.quick || document.hidden) return deliver("_py2js_update", update);
   const style_data = update.style_traces.map((_, i) =>
     Object.fromEntries(Object.entries(update.style_data)
-      .map(([name, values]) => [name, values[i]]).filter(([, value]) => value !== "_undefined_")));
+      .map(([name, values]) => [name, values[i]]).filter(([, value]) => value !== undefined)));
   const { style_traces, layout_data } = update;
   deliver("_py2js_animate", { style_data, style_traces, layout_data: {}, animation_opts: AT_ONCE });
   const title = layout_data["title.text"];

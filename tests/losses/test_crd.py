@@ -235,6 +235,18 @@ def test_the_normalisers():
     assert moving.log_z.exp().tolist() == pytest.approx(expected, rel=1e-9)
 
 
+def test_filled_banks_hold_embeddings_of_now_and_the_others_their_noise():
+    crd = losses.CRD(5, 6, 24, negatives=3, dim=4).double()
+    s, t, index = arr(1, 24, 5), arr(2, 24, 6), torch.randperm(24)
+    noise = crd.memory.student.clone()
+    crd.fill(index[:16], s[:16], t[:16])
+    shown = crd.embed(s[:16], t[:16], 16)
+    torch.testing.assert_close(crd.memory.student[index[:16]], shown[0])
+    torch.testing.assert_close(crd.memory.teacher[index[:16]], shown[1])
+    assert torch.equal(crd.memory.student[index[16:]], noise[index[16:]])
+    assert not crd.memory.student.requires_grad and crd.log_z.isnan().all()
+
+
 def test_eval_mode_measures_and_changes_nothing():
     crd, batch = official()
     crd.eval()
