@@ -19,27 +19,37 @@ def _draw(generator: torch.Generator, *shape: int) -> Tensor:
 
 
 def _views() -> Sequence[tuple[Any, ...]]:
+    """The two views of a picture in neighbouring rows, [2B, D], and a temperature."""
     g = torch.Generator().manual_seed(0)
-    return [(_draw(g, b, d), _draw(g, b, d), t) for b, d, t in ((4, 3, 0.5), (6, 5, 0.2))]
+    return [(_draw(g, 2 * b, d), t) for b, d, t in ((4, 3, 0.5), (6, 5, 0.2))]
+
+
+def _neighbours(z: Tensor) -> Tensor:
+    """0 and 1 are partners, 2 and 3, and so on."""
+    return torch.arange(len(z)) ^ 1
 
 
 def _loss(
-    z1: Tensor, z2: Tensor, scale: float, *, unit: bool = True, mask: float = -math.inf
+    z: Tensor,
+    scale: float,
+    *,
+    unit: bool = True,
+    mask: float = -math.inf,
+    partner: Tensor | None = None,
 ) -> Tensor:
-    """NT-Xent, [2B]; `mask` is what stands on the diagonal, None the score itself."""
-    z = torch.cat([z1, z2])
+    """NT-Xent, [2B]; `mask` is what stands on the diagonal, nan: the score itself."""
     z = F.normalize(z, dim=1) if unit else z
     scores = scale * (z @ z.T)
     if not math.isnan(mask):
         scores = scores.masked_fill(torch.eye(len(z), dtype=torch.bool), mask)
-    other = torch.arange(len(z)).roll(len(z1))
+    other = _neighbours(z) if partner is None else partner
     return F.cross_entropy(scores, other, reduction="none")
 
 
-def _without_positive(z1: Tensor, z2: Tensor, t: float) -> Tensor:
-    z = F.normalize(torch.cat([z1, z2]), dim=1)
-    rows = torch.arange(len(z))
-    scores, other = z @ z.T / t, rows.roll(len(z1))
+def _without_positive(z: Tensor, t: float) -> Tensor:
+    z = F.normalize(z, dim=1)
+    rows, other = torch.arange(len(z)), _neighbours(z)
+    scores = z @ z.T / t
     near = scores[rows, other]
     scores = scores.clone()
     scores[rows, rows] = scores[rows, other] = -math.inf
@@ -48,30 +58,39 @@ def _without_positive(z1: Tensor, z2: Tensor, t: float) -> Tensor:
 
 nt_xent = Exercise(
     "NT-Xent",
-    lambda a, b, t: losses.nt_xent(a, b, temperature=t),
+    lambda z, t: losses.nt_xent(z[0::2], z[1::2], temperature=t),
     _views,
     {
         "each view is compared with itself too: its cosine is 1, always the largest. Set the "
-        "diagonal to -inf.": lambda a, b, t: _loss(a, b, 1 / t, mask=math.nan).mean(),
+        "diagonal to -inf.": lambda z, t: _loss(z, 1 / t, mask=math.nan).mean(),
         "a diagonal of 0 is an ordinary score: exp(0) = 1 stays in the sum. Use -inf.": (
-            lambda a, b, t: _loss(a, b, 1 / t, mask=0.0).mean()
+            lambda z, t: _loss(z, 1 / t, mask=0.0).mean()
         ),
-        "the embeddings are not of length 1: divide each by its length first.": lambda a, b, t: (
-            _loss(a, b, 1 / t, unit=False).mean()
+        "the target is the masked diagonal, row i itself, hence infinity: aim at its partner.": (
+            lambda z, t: _loss(z, 1 / t, partner=torch.arange(len(z))).mean()
         ),
-        "the cosines are divided by T, not multiplied.": lambda a, b, t: _loss(a, b, t).mean(),
-        "the temperature is missing.": lambda a, b, t: _loss(a, b, 1.0).mean(),
-        "you summed over the 2B views: average.": lambda a, b, t: _loss(a, b, 1 / t).sum(),
-        "you divided the sum over 2B views by B: there are 2B of them.": lambda a, b, t: (
-            2 * _loss(a, b, 1 / t).mean()
+        "the partner is B rows away in section 4; here it is the neighbour.": lambda z, t: _loss(
+            z, 1 / t, partner=torch.arange(len(z)).roll(len(z) // 2)
+        ).mean(),
+        "not always the next row: 0's partner is 1, and 1's is 0.": lambda z, t: _loss(
+            z, 1 / t, partner=torch.arange(len(z)).roll(-1)
+        ).mean(),
+        "the embeddings are not of length 1: divide each by its length first.": lambda z, t: _loss(
+            z, 1 / t, unit=False
+        ).mean(),
+        "the cosines are divided by T, not multiplied.": lambda z, t: _loss(z, t).mean(),
+        "the temperature is missing.": lambda z, t: _loss(z, 1.0).mean(),
+        "you summed over the 2B views: average.": lambda z, t: _loss(z, 1 / t).sum(),
+        "you divided the sum over 2B views by B: there are 2B of them.": lambda z, t: (
+            2 * _loss(z, 1 / t).mean()
         ),
         "that compares first with second views only, B - 1 negatives. NT-Xent takes all 2B views "
-        "as anchors and the other 2B - 2 as negatives.": lambda a, b, t: losses.info_nce(
-            a, b, temperature=t
+        "as anchors and the other 2B - 2 as negatives.": lambda z, t: losses.info_nce(
+            z[0::2], z[1::2], temperature=t
         ),
-        "only the first views are anchors: the second ones are too.": lambda a, b, t: _loss(
-            a, b, 1 / t
-        )[: len(a)].mean(),
+        "only the first views are anchors: the second ones are too.": lambda z, t: _loss(z, 1 / t)[
+            0::2
+        ].mean(),
         "the positive is missing from the sum in the denominator.": _without_positive,
     },
     "correct: log(2B - 1) at chance, whatever the temperature.",
@@ -111,6 +130,9 @@ effective = Exercise(
         "that is exp(entropy), another way to count; here the weights are squared.": (
             lambda s, t: _perplexity(negative_weights(s, t))
         ),
+        "that looks at the largest weight alone: square all of them.": lambda s, t: (
+            1 / negative_weights(s, t).max(1).values
+        ),
         "average over nothing: one number for each anchor, [B].": lambda s, t: effective_number(
             negative_weights(s, t)
         ).mean(),
@@ -147,6 +169,12 @@ floor = Exercise(
         "the positive's score is 1 / T, not T.": lambda b, t: _number(
             math.log1p((2 * b - 2) * math.exp(-t))
         ),
+        "the temperature is missing: the positive's score is 1 / T.": lambda b, t: _number(
+            math.log1p((2 * b - 2) * math.exp(-1))
+        ),
+        "not 0: the negatives have cosine 0, but exp(0) = 1 for each of them in the sum.": (
+            lambda b, t: _number(0.0)
+        ),
         "the sign is turned: the loss is above 0.": lambda b, t: _number(
             -math.log1p((2 * b - 2) * math.exp(-1 / t))
         ),
@@ -158,31 +186,46 @@ floor = Exercise(
 )
 
 
-def _classes() -> Sequence[tuple[Any, ...]]:
-    return [(10, 1), (100, 126), (20, 8)]
+def _chances() -> Sequence[tuple[Any, ...]]:
+    return [(10, 0.5), (100, 0.5), (20, 0.9)]
+
+
+def _enough(c: int, p: float) -> Tensor:
+    k = 1
+    while collision_probability(c, k) < p:
+        k += 1
+    return _number(k)
+
+
+def _exactly(c: int, p: float) -> float:
+    """The K, not rounded, at which the chance of a collision is p."""
+    return math.log(1 - p) / math.log(1 - 1 / c)
 
 
 collisions = Exercise(
     "class collisions",
-    lambda c, k: _number(collision_probability(c, k)),
-    _classes,
+    _enough,
+    _chances,
     {
-        "K / C counts a draw with two collisions twice, and exceeds 1 for many negatives.": (
-            lambda c, k: _number(k / c)
+        "K / C counts a draw with two collisions twice, so p C is too few.": lambda c, p: _number(
+            math.ceil(p * c - 1e-9)
         ),
-        "that is the chance that no negative collides: take it from 1.": lambda c, k: _number(
-            (1 - 1 / c) ** k
+        "1 - exp(-K / C) is only near the chance, for many classes: use 1 - (1 - 1/C)^K.": (
+            lambda c, p: _number(math.ceil(-c * math.log(1 - p)))
         ),
-        "that is the chance that all K collide: at least one is asked for.": lambda c, k: _number(
-            (1 / c) ** k
+        "K is a whole number: round up.": lambda c, p: _number(_exactly(c, p)),
+        "rounded down, the chance is still below p: round up.": lambda c, p: _number(
+            math.floor(_exactly(c, p))
         ),
-        "that is the chance that not all of them collide. Begin with: none does.": (
-            lambda c, k: _number(1 - (1 / c) ** k)
+        "that is the first K at which the chance of *no* collision is at most p: take p from 1.": (
+            lambda c, p: _number(math.ceil(_exactly(c, 1 - p)))
         ),
-        "C and K have changed places.": lambda c, k: _number(1 - (1 - 1 / k) ** c),
-        "that is the chance of one negative; there are K.": lambda c, k: _number(1 / c),
+        "that asks that all K collide: at least one is asked for.": lambda c, p: _number(
+            math.ceil(math.log(p) / math.log(1 / c))
+        ),
+        "that is the chance at K = 1, 1 / C; K is asked for.": lambda c, p: _number(1 / c),
     },
-    "correct: with ten classes and a batch of 64, a collision is all but certain.",
+    "correct: with ten classes, seven negatives are enough for an even chance.",
 )
 
 
@@ -213,6 +256,9 @@ triplet = Exercise(
         ),
         "that is the margin form with m = 1; the ratio form has no margin.": lambda a, p, n: (
             losses.triplet_margin(a, p, n)
+        ),
+        "one distance for the whole batch: norm(dim=1) gives one for each row.": lambda a, p, n: (
+            ((a - p).norm() - (a - n).norm()).sigmoid().square()
         ),
         "the embeddings are not normalised here.": lambda a, p, n: losses.triplet(
             *(F.normalize(z, dim=1) for z in (a, p, n))

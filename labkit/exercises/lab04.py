@@ -29,6 +29,10 @@ def _rows(scores: Tensor) -> Tensor:
     return F.cross_entropy(scores, torch.arange(len(scores)))
 
 
+def _twice(s: Tensor, t: Tensor, tau: float) -> Tensor:
+    return _rows((_unit(t) @ _unit(s).T / tau).softmax(1))
+
+
 def _without_positive(s: Tensor, t: Tensor, tau: float) -> Tensor:
     scores = _unit(t) @ _unit(s).T / tau
     others = scores.masked_fill(torch.eye(len(s), dtype=torch.bool), -torch.inf)
@@ -42,6 +46,8 @@ ckd = Exercise(
     {
         "the logits are not normalised: divide each row by its length first, so that the products "
         "are cosines.": lambda s, t, tau: _rows(t @ s.T / tau),
+        "two things: the logits are not normalised, and the rows are the student's; the matrix is "
+        "t s^T of rows of length 1.": lambda s, t, tau: _rows(s @ t.T / tau),
         "you normalised along the batch: each example's logits (dim=1) get the length 1.": (
             lambda s, t, tau: _rows(F.normalize(t, dim=0) @ F.normalize(s, dim=0).T / tau)
         ),
@@ -52,6 +58,10 @@ ckd = Exercise(
         ),
         "you multiplied by the temperature: it divides.": lambda s, t, tau: _rows(
             _unit(t) @ _unit(s).T * tau
+        ),
+        "softmax twice: F.cross_entropy takes the scores and does the softmax itself.": _twice,
+        "this is the mean of both directions: CKD has one, each teacher looks for its student.": (
+            lambda s, t, tau: losses.ckd(s, t, temperature=tau, symmetric=True)
         ),
         "the temperature is missing.": lambda s, t, tau: _rows(_unit(t) @ _unit(s).T),
         "the positive is missing below the line: the softmax runs over the whole row, the "
@@ -88,6 +98,14 @@ floor = Exercise(
         "-1 / B instead of -1 / (B - 1): the B vectors of a simplex add up to 0.": (
             lambda batch, tau: _floor(batch, tau, 1 + 1 / batch)
         ),
+        "the sign of the second part is turned: the gap is from 1 down to -1 / (B - 1), longer "
+        "than 1.": lambda batch, tau: _floor(batch, tau, 1 - 1 / (batch - 1)),
+        "0 would need negatives infinitely far away, but cosines end at -1.": (
+            lambda batch, tau: _number(0.0)
+        ),
+        "tau is missing: it divides the cosines.": lambda batch, tau: _floor(
+            batch, 1.0, 1 + 1 / (batch - 1)
+        ),
         "a row has B - 1 negatives, not B.": lambda batch, tau: _number(
             math.log1p(batch * math.exp(-(1 + 1 / (batch - 1)) / tau))
         ),
@@ -117,6 +135,20 @@ def _same(labels: Tensor) -> Tensor:
     return (labels[:, None] == labels) & ~torch.eye(len(labels), dtype=torch.bool)
 
 
+def _all_of_my_class(s: Tensor, t: Tensor, y: Tensor, tau: float) -> Tensor:
+    """Pictures of the same class as positives: supervised contrast."""
+    found = (_unit(t) @ _unit(s).T / tau).log_softmax(1)  # [B, B]
+    mine = y[:, None] == y
+    return -((found * mine).sum(1) / mine.sum(1)).mean()
+
+
+def _rows_without_twins(s: Tensor, t: Tensor, y: Tensor, tau: float) -> Tensor:
+    """Only the rows whose class occurs once."""
+    alone = ~_same(y).any(1)
+    scores = _unit(t) @ _unit(s).T / tau
+    return F.cross_entropy(scores[alone], torch.arange(len(y))[alone])
+
+
 masked = Exercise(
     "no negatives of the same class",
     lambda s, t, y, tau: losses.ckd(s, t, temperature=tau, labels=y),
@@ -124,6 +156,14 @@ masked = Exercise(
     {
         "nothing is masked: this is the loss of exercise 1.": lambda s, t, y, tau: _masked(
             s, t, torch.zeros(len(y), len(y), dtype=torch.bool), tau
+        ),
+        "the logits are not normalised: the scores are cosines, as in exercise 1.": (
+            lambda s, t, y, tau: _rows((t @ s.T / tau).masked_fill(_same(y), -torch.inf))
+        ),
+        "you made pictures of the same class positives (supervised contrast): here they only stop "
+        "being negatives.": _all_of_my_class,
+        "you left out whole rows: every row stays, only its same-class columns go.": (
+            _rows_without_twins
         ),
         "you masked the diagonal too: an example is of its own class, but it is the positive.": (
             lambda s, t, y, tau: _masked(s, t, y[:, None] == y, tau)
@@ -145,6 +185,12 @@ gradient = Exercise(
     {
         "the sign is turned: descent must raise the diagonal, so its gradient is negative.": (
             lambda m, tau: (torch.eye(len(m), dtype=m.dtype) - (m / tau).softmax(1)) / tau / len(m)
+        ),
+        "two factors are missing: 1 / tau from the chain rule, and 1 / B from the mean.": (
+            lambda m, tau: (m / tau).softmax(1) - torch.eye(len(m), dtype=m.dtype)
+        ),
+        "the softmax is of m / tau, not of m.": lambda m, tau: (
+            (m.softmax(1) - torch.eye(len(m), dtype=m.dtype)) / (tau * len(m))
         ),
         "1 / tau from the chain rule is missing.": lambda m, tau: (
             ((m / tau).softmax(1) - torch.eye(len(m), dtype=m.dtype)) / len(m)

@@ -12,6 +12,8 @@ from torch import Tensor
 from labkit import losses
 from labkit.figures import style
 
+_FAINT = 1e-3  # what gets less of a row than this is drawn as if it had this much
+
 
 def imitate(untrained: Tensor, teacher: Tensor, share: float, length: float = 1.0) -> Tensor:
     """Made-up student logits [B, C], `length` long, `share` (0..1) of the way to the teacher's."""
@@ -37,7 +39,7 @@ def puzzle(found: Mapping[str, tuple[float, float]]) -> go.Figure:
     before, after = found[last]
     return style.figure(
         traces,
-        title="What is left of each loss when nothing is left to learn? (on the bars: nats)",
+        title="What does a perfect copy of the teacher still pay? (on the bars: nats)",
         y={"title": "% of the untrained student's", "range": [0, 118]},
         margin={"l": 64, "r": 20, "t": 84, "b": 52},
         height=370,
@@ -62,16 +64,21 @@ def matrix(
     kept = torch.ones_like(cosines, dtype=torch.bool) if kept is None else kept
     p = (cosines / temperature).masked_fill(~kept, -torch.inf).softmax(1)  # [B, B]
     loss = -p.diagonal().log().mean().item()
-    shown = [x.masked_fill(~kept, torch.nan).numpy() for x in (cosines, p)]
+    powers = p.clamp(min=_FAINT).log10()  # equal ratios, equal steps of colour, at every tau
+    shown = [x.masked_fill(~kept, torch.nan).numpy() for x in (cosines, powers)]
     looks: tuple[dict[str, Any], ...] = (
         {"colorscale": style.DIVERGING, "zmin": -1, "zmax": 1},
-        {"zmin": 0, "zmax": 0.25},
+        {"zmin": math.log10(_FAINT), "zmax": 0},
+    )
+    marks: tuple[dict[str, Any], ...] = (
+        {},
+        {"tickvals": [-3, -2, -1, 0], "ticktext": ["0.1 %", "1 %", "10 %", "100 %"]},
     )
     titles = ("cosine of t_i and s_j", f"row i's softmax at tau = {temperature:.2f}")
     axis = {"showgrid": False, "zeroline": False}
     parts = []
     for number, (z, look, title) in enumerate(zip(shown, looks, titles, strict=True)):
-        bar = {"thickness": 12, "x": (0.455, 1.0)[number]}
+        bar = {"thickness": 12, "x": (0.455, 1.0)[number]} | marks[number]
         heat = style.heat(z=z) | look | {"colorbar": bar}
         down = (
             axis | {"autorange": "reversed"} | ({} if number else {"title": "teacher's picture i"})
@@ -145,8 +152,8 @@ def mirror(student: Tensor, teacher: Tensor, scale: float, shift: float) -> go.F
         soft = losses.kd(z, teacher, temperature=4.0).item()
         return soft, losses.ckd(z, teacher, temperature=1.0).item()
 
-    scales = torch.logspace(-2, 2, 25).tolist()
-    shifts = torch.linspace(-20, 20, 25).tolist()
+    scales = torch.logspace(-2, 2, 41).tolist()
+    shifts = torch.linspace(-20, 20, 41).tolist()
     before, here = both(1.0, 0.0), both(scale, shift)
     along = {
         "scale": (scales, [both(a, shift) for a in scales], scale),

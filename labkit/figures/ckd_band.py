@@ -13,7 +13,7 @@ from labkit.figures import style
 from labkit.figures.ckd import dot
 from labkit.losses import ckd_band
 
-_TAUS = torch.logspace(math.log10(0.05), math.log10(8), 48)
+_TAUS = torch.logspace(math.log10(0.05), math.log10(8), 49)
 _STOPS = [0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8]
 TAU: dict[str, Any] = {"title": "temperature tau", "type": "log", "tickvals": _STOPS}
 TAU["range"] = [math.log10(0.045), math.log10(9)]
@@ -35,7 +35,7 @@ def band(temperature: float, negatives: int, classes: int) -> go.Figure:
     batch = negatives + 1
     floors = [ckd_band(batch, temperature=t)[0] for t in _TAUS.tolist()]
     low, chance = ckd_band(batch, temperature=temperature)
-    known = class_only(batch, classes, temperature)
+    known, top = class_only(batch, classes, temperature), 1.75 * math.log(batch) + 0.4
     only = [class_only(batch, classes, t) for t in _TAUS.tolist()]
     wrong = [math.log1p(negatives * math.exp(2 / t)) for t in _TAUS.tolist()]
     x = _TAUS.numpy()
@@ -48,33 +48,33 @@ def band(temperature: float, negatives: int, classes: int) -> go.Figure:
         style.line(1, x=x, y=wrong, name="mistaken ceiling: log(1 + K exp(2 / tau))"),
         dot(temperature, low),
     ]
-    widths = [
-        style.line(
-            number,
-            x=x,
-            y=[
-                high - least
-                for least, high in (ckd_band(k + 1, temperature=t) for t in _TAUS.tolist())
-            ],
-            name=f"K = {k}",
-            showlegend=False,
-        )
-        for number, k in enumerate((1, 15, 255))
-    ]
+    gained = style.line(0, x=x, y=_widths(negatives), name="what can be gained", showlegend=False)
+    others = [_grey(x, k, dash) for k, dash in ((1, "dash"), (7, "dot"), (511, "dashdot"))]
     return style.panels(
         [
             {"traces": left, "title": f"the loss, K = {negatives}", "x": TAU,
-             "y": {"title": "nats", "range": [0, 1.75 * math.log(batch) + 0.4]}},
-            {"traces": [*widths, dot(temperature, chance - low)],
-             "title": "what can be gained: K = 1 (line), 15 (dashes), 255 (dots)", "x": TAU,
+             "y": {"title": "nats", "range": [-0.03 * top, top]}},
+            {"traces": [*others, gained, dot(temperature, chance - low)],
+             "title": f"the height of the blue band, K = {negatives}", "x": TAU,
              "y": {"title": "nats", "type": "log", "tickvals": [0.03, 0.1, 0.3, 1, 3]}},
         ],
-        height=470,
-        margin={"l": 64, "r": 20, "t": 46, "b": 130},
-        caption=f"At tau = {temperature:.2f} with K = {negatives} negatives the loss lies between "
-        f"{low:.2f} and {chance:.2f}: {chance - low:.2f} nats can be gained. A student that knows "
-        f"only which of {classes} classes it sees stops at {known:.2f}.",
+        height=430,
+        margin={"l": 64, "r": 20, "t": 46, "b": 112},
+        caption=f"At tau = {temperature:.2f} with K = {negatives} negatives a student better than "
+        f"chance lies between {low:.2f} and {chance:.2f}: {chance - low:.2f} nats can be gained. "
+        f"One that knows only which of {classes} classes it sees stops at {known:.2f}.",
     )  # fmt: skip
+
+
+def _widths(negatives: int) -> list[float]:
+    bands = [ckd_band(negatives + 1, temperature=tau) for tau in _TAUS.tolist()]
+    return [high - low for low, high in bands]
+
+
+def _grey(x: Any, negatives: int, dash: str) -> dict[str, Any]:
+    """The height of the band at another K, to compare with."""
+    look = {"color": style.COLOURS["grey"], "dash": dash, "width": 2}
+    return style.line(0, x=x, y=_widths(negatives), name=f"right: K = {negatives}", line=look)
 
 
 def weights(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float) -> go.Figure:
@@ -114,7 +114,7 @@ def weights(student: Tensor, teacher: Tensor, labels: Tensor, temperature: float
 
 
 def collisions(teacher: Tensor, labels: Tensor, temperature: float, negatives: int) -> go.Figure:
-    """How often a negative is of the anchor's own class, and how much of the push it takes.
+    """How often a negative is of the row's own class, and how much of the push it takes.
 
     teacher: logits [N, C]; labels [N]. The student is a perfect copy of the teacher.
     """
@@ -132,7 +132,7 @@ def collisions(teacher: Tensor, labels: Tensor, temperature: float, negatives: i
     ]
     hit = 1 - (1 - 1 / classes) ** negatives
     bars = [
-        {"type": "bar", "x": _centres(), "y": _histogram(cosines[which]), "name": name}
+        {"type": "bar", "x": _centres(), "y": _histogram(cosines, push * which), "name": name}
         | {"marker": {"color": style.COLOURS[colour], "line": {"width": 0}}, "opacity": 0.75}
         for name, which, colour in (
             ("pictures of other classes", ~same & ~itself, "blue"),
@@ -142,15 +142,15 @@ def collisions(teacher: Tensor, labels: Tensor, temperature: float, negatives: i
     return style.panels(
         [
             {"traces": [*curves, dot(negatives, hit)], "title": "chance of a collision in a row",
-             "x": {"title": "negatives K", "type": "log"},
+             "x": {"title": "negatives K", "type": "log", "dtick": 1},
              "y": {"title": "probability", "range": [0, 1.03]}},
-            {"traces": bars, "title": "what the teacher thinks of them",
+            {"traces": bars, "title": f"where the push goes at tau = {temperature:.2f}",
              "x": {"title": "cosine of the teacher's two answers", "range": [-1, 1.05]},
-             "y": {"title": "share of pairs", "range": [0, 1.03]}},
+             "y": {"title": "share of the push"}},
         ],
         height=430,
         gap=0.12,
-        barmode="overlay",
+        barmode="stack",
         bargap=0.02,
         caption=f"With {classes} classes and K = {negatives}, {hit:.0%} of the rows hold a "
         f"negative of their own class. Such pairs are {frequent:.1%} of the negatives and take "
@@ -162,9 +162,11 @@ def _centres() -> list[float]:
     return [round(-0.975 + 0.05 * n, 3) for n in range(40)]
 
 
-def _histogram(values: Tensor) -> list[float]:
-    counts = torch.histc(values, bins=40, min=-1.0, max=1.0)
-    return (counts / max(len(values), 1)).tolist()
+def _histogram(cosines: Tensor, weights: Tensor) -> list[float]:
+    """The share of all rows' weights in each of the 40 bins of `_centres`."""
+    bins = ((cosines + 1) * 20).long().clamp(0, 39).flatten()
+    total = torch.zeros(40).index_add(0, bins, weights.flatten())
+    return (total / len(cosines)).tolist()
 
 
 def _short(ratio: float) -> str:

@@ -1,13 +1,11 @@
-"""Figures of lab 04, as measured: the surface over tau and weight, few negatives, budget, cost."""
+"""Figures of lab 04, as measured: tau and weight, their ratio, few negatives, cost."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
-import torch
 
 from labkit.figures import style
-from labkit.training.recipes import SCHEDULES
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -49,26 +47,49 @@ def surface(
 _WORDS = {"beta": "weight beta", "negatives": "negatives K"}
 
 
-def schedules(ours: int, theirs: int, images: int = 50_000, batch: int = 64) -> go.Figure:
-    """The learning rate of `ours` cosine epochs beside `theirs` of steps, and what each spends."""
-    spans = {"cosine": (ours, f"CKD: {ours} epochs, cosine"),
-             "steps": (theirs, f"the baselines: {theirs} epochs, steps")}  # fmt: skip
-    lines, spent = [], []
-    for number, (kind, (epochs, name)) in enumerate(spans.items()):
-        at = torch.linspace(0, 1, 121)[:-1].tolist()
-        rates = [0.05 * SCHEDULES[kind](p) for p in at]
-        lines.append(style.line(number, x=[epochs * p for p in at], y=rates, name=name))
-        spent.append((epochs * images // batch, epochs * sum(rates) / len(rates)))
+def ratio(rows: Rows) -> go.Figure:
+    """Validation accuracy against beta / tau, one line for each temperature.
+
+    rows: of a reference record, with "temperature", "beta" and "val_accuracy".
+    """
+    taus = sorted({row["temperature"] for row in rows})
+    lines = []
+    for number, tau in enumerate(taus):
+        mine = sorted((row for row in rows if row["temperature"] == tau), key=_over_tau)
+        y = [100 * row["val_accuracy"]["mean"] for row in mine]
+        line = style.line(number, x=[*map(_over_tau, mine)], y=y, name=f"tau = {tau:g}")
+        marker = {"symbol": style.series(number)["symbol"], "size": 9}
+        lines.append(line | {"mode": "lines+markers", "marker": marker})
     return style.figure(
         lines,
-        title="Same method? Not the same training",
-        x={"title": "epoch", "range": [0, 500]},
-        y={"title": "learning rate", "range": [0, 0.055]},
+        title="The same cells against weight / temperature",
+        x={"title": "beta / tau", "type": "log", "dtick": 1},
+        y={"title": "validation accuracy (%)", "rangemode": "tozero"},
         margin={"l": 64, "r": 20, "t": 84, "b": 52},
-        caption=f"{ours} cosine epochs take {spent[0][0]:,} steps, {spent[0][0] / spent[1][0]:.2f} "
-        f"times the {spent[1][0]:,} of {theirs} epochs; the learning rates add up to "
-        f"{spent[0][1] / spent[1][1]:.2f} times as much.",
+        height=360,
+        caption=" ".join(_twins(rows)),
     )
+
+
+def _over_tau(row: Mapping[str, Any]) -> float:
+    """beta / tau, rounded: 1 / 0.1 and 10 / 1 must be one number."""
+    return round(row["beta"] / row["temperature"], 6)
+
+
+def _twins(rows: Rows) -> list[str]:
+    """A sentence for each beta / tau that more than one cell has."""
+    same: dict[float, list[Mapping[str, Any]]] = {}
+    for row in sorted(rows, key=lambda row: row["temperature"]):
+        same.setdefault(_over_tau(row), []).append(row)
+    return [
+        f"At beta / tau = {share:g}: "
+        + ", ".join(
+            f"{_percent(row, 'val_accuracy')} (tau = {row['temperature']:g})" for row in two
+        )
+        + "."
+        for share, two in sorted(same.items())
+        if len(two) > 1
+    ]
 
 
 def cost(rows: Rows, negatives: int, step_ms: float) -> go.Figure:
@@ -90,8 +111,13 @@ def cost(rows: Rows, negatives: int, step_ms: float) -> go.Figure:
     return style.figure(
         lines,
         title="What a step of the loss costs (forward and backward, one core)",
-        x={"title": "negatives K of the bank", "type": "log", "tickvals": ks},
-        y={"title": "ms", "type": "log", "exponentformat": "power"},
+        x={
+            "title": "negatives K of the bank",
+            "type": "log",
+            "tickvals": ks,
+            "ticktext": [f"{k:,}" for k in ks],
+        },
+        y={"title": "ms", "type": "log", "dtick": 1},
         margin={"l": 64, "r": 20, "t": 84, "b": 52},
         height=380,
         caption=f"Fetching K = {here['negatives']:,} negatives for each of 64 pictures takes "

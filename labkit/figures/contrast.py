@@ -23,7 +23,15 @@ FACTORS = {  # of Motif-100: what it is called, and its accuracy at chance
     "x": ("place, left to right", 1 / 4),
     "scale": ("size", 1 / 4),
 }
-COLLAPSED = 0.95  # mean cosine of strangers from which on we speak of collapse
+ONE_HEAP = 0.95  # mean cosine of strangers from which on all answers are as good as one
+SHARED = {  # what the two views of a picture change and share, by recipe
+    "none": "nothing changes: any detail gives the partner away",
+    "crop-flip": "place, side and black border change; colours, texture and size are shared",
+    "crop-flip-cutout": "place and side change, a part is hidden; colours, texture and size are "
+    "shared",
+    "contrastive": "place, side, size, brightness and colours change, some views are grey; shape "
+    "and texture are shared where the box holds the object, and something of the ground",
+}
 BINS = 50
 
 
@@ -39,15 +47,17 @@ def views(pictures: Tensor, first: Tensor, second: Tensor, recipe: str) -> go.Fi
         torch.cat([pictures, first, second]),
         texts,
         title=f"{recipe}: the pictures, and two views of each",
-        caption=f"What both views of a column share under {recipe!r} is all that the loss can ask "
-        "the network to keep.",
+        caption=f"From view to view under {recipe!r}: {SHARED[recipe]}.",
         columns=len(pictures),
         height=320,
     )  # fmt: skip
 
 
-def hardness(cosines: Tensor, temperature: float) -> go.Figure:
-    """How many of K negatives count and what the hardest weigh, over T: cosines [A, K]."""
+def hardness(cosines: Tensor, temperature: float, same: Tensor | None = None) -> go.Figure:
+    """How many of K negatives count and what the hardest weigh, over T: cosines [A, K].
+
+    same [A, K], bool: which negatives have the anchor's class; the sentence then says their share.
+    """
     grid = torch.logspace(-6, 2, 25, base=2.0)
     at = [*grid.tolist(), temperature]
     weights = [negative_weights(cosines, t) for t in at]
@@ -83,8 +93,15 @@ def hardness(cosines: Tensor, temperature: float) -> go.Figure:
         title="Temperature decides who is heard",
         height=400,
         caption=f"At T = {temperature:.2f}, {count[-1]:.1f} of {k:,} negatives count; the hardest "
-        f"5 % make {share[-1]:.0%} of the push.",
+        f"5 % make {share[-1]:.0%} of the push.{_own_class(weights[-1], same)}",
     )
+
+
+def _own_class(weights: Tensor, same: Tensor | None) -> str:
+    if same is None:
+        return ""
+    share = (weights * same).sum(1).mean()
+    return f" The anchor's own class: {same.float().mean():.1%} of them, {share:.0%} of the push."
 
 
 def _level(x: Any, value: float, name: str) -> dict[str, Any]:
@@ -112,8 +129,8 @@ def similarities(
     way = [*past, here]
     trail = style.line(0, x=[p[0] for p in way], y=[p[1] for p in way], name="so far")
     trail |= {"mode": "lines+markers", "marker": {"size": 5}, "showlegend": False}
-    collapsed = far.mean() > COLLAPSED
-    verdict = "Collapsed: strangers are as alike as views. " if collapsed else ""
+    heap = "One heap, as in an untrained or a collapsed network: strangers are as alike as views. "
+    verdict = heap if far.mean() > ONE_HEAP else ""
     return style.panels(
         [
             {
@@ -158,26 +175,35 @@ def survivors(
 
     rows: label -> {"factors": {factor: {"mean", "std", "n"}}}; names: label -> what to print.
     """
-    called = [FACTORS[factor][0] for factor in factors]
+    places, called = list(range(len(factors))), [FACTORS[factor][0] for factor in factors]
     traces = []
     for number, (label, name) in enumerate(names.items()):
         found = [rows[label]["factors"][factor] for factor in factors]
         error = {"array": [100 * one["std"] if one["n"] > 1 else 0.0 for one in found]}
         y = [100 * one["mean"] for one in found]
-        traces.append(style.bars(number, x=called, y=y, name=name, error_y=error))
-    chance = [100 * FACTORS[factor][1] for factor in factors]
-    marks = {"symbol": "line-ew", "size": 26, "line": {"width": 3, "color": style.COLOURS["black"]}}
-    dots = {"type": "scatter", "mode": "markers", "marker": marks, "name": "chance"}
-    traces.append(dots | {"x": called, "y": chance})
+        traces.append(style.bars(number, x=places, y=y, name=name, error_y=error))
+    traces.append(_chance(factors))
     return style.figure(
         traces,
         title=title,
-        y={"title": "accuracy of a linear rule, %", "range": [0, 100]},
+        x={"tickvals": places, "ticktext": called, "showgrid": False},
+        y={"title": "accuracy of a linear rule, %", "range": [0, 103]},
         height=420,
         barmode="group",
         margin={"l": 64, "r": 20, "t": 96, "b": 52},
         caption=_survival(rows, names, factors),
     )
+
+
+def _chance(factors: Sequence[str]) -> dict[str, Any]:
+    """What guessing scores: a black stroke across all bars of a factor."""
+    x: list[float | None] = []
+    y: list[float | None] = []
+    for place, factor in enumerate(factors):
+        x += [place - 0.44, place + 0.44, None]
+        y += [100 * FACTORS[factor][1]] * 2 + [None]
+    line = {"width": 3, "color": style.COLOURS["black"]}
+    return style.line(6, x=x, y=y, name="chance", line=line, hoverinfo="y")
 
 
 def _survival(

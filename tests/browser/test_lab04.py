@@ -39,6 +39,9 @@ def test_the_matrix_follows_the_training(lab):
     matrix = lab.panel(SHARPENS)
     assert re.search(r"after (?!0 )\d+ steps", matrix.plot.text_content())
     lab.shot("lab04-sharpens")
+    places = lab.page.locator(".jp-OutputArea-output .widget-vbox").filter(has_text=SHARPENS)
+    assert places.count() >= 2  # once more under the training panel
+    assert matrix.sentence == places.last.locator(".widget-html-content").last.text_content()
 
 
 def test_the_page_stays_quiet_and_local(lab):

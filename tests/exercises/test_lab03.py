@@ -10,13 +10,12 @@ from labkit import losses
 from labkit.exercises import lab03
 
 
-def student(z1, z2, t, *, mask=-math.inf, unit=True):
+def student(z, t, *, mask=-math.inf, unit=True, partner=lambda i, n: i + 1 - 2 * (i % 2)):
     """NT-Xent as a student writes it, with a loop."""
-    z = torch.cat([z1, z2])
     z = F.normalize(z, dim=1) if unit else z
     total = 0.0
     for i in range(len(z)):
-        j = (i + len(z1)) % len(z)
+        j = partner(i, len(z))
         scores = z @ z[i] / t
         if mask is not None:
             scores[i] = mask
@@ -32,8 +31,20 @@ def test_nt_xent_by_a_loop_and_its_two_classic_mistakes():
     assert "exp(0) = 1" in zero.message
     long = lab03.nt_xent.check(lambda *a: student(*a, unit=False))
     assert "length" in long.message
-    half = lab03.nt_xent.check(lambda a, b, t: losses.info_nce(a, b, temperature=t))
+    half = lab03.nt_xent.check(lambda z, t: losses.info_nce(z[::2], z[1::2], temperature=t))
     assert "B - 1 negatives" in half.message
+
+
+@pytest.mark.parametrize(
+    ("partner", "said"),
+    [
+        (lambda i, n: i, "masked diagonal"),
+        (lambda i, n: (i + n // 2) % n, "B rows away in section 4"),
+        (lambda i, n: (i + 1) % n, "not always the next row"),
+    ],
+)
+def test_nt_xent_with_another_partner_is_named(partner, said):
+    assert said in lab03.nt_xent.check(lambda *a: student(*a, partner=partner)).message
 
 
 def test_the_effective_number_lies_between_1_and_k():
@@ -43,6 +54,8 @@ def test_the_effective_number_lies_between_1_and_k():
         assert number.min() >= 1 and number.max() <= cosines.shape[1]
     unsquared = lab03.effective.check(lambda s, t: 1 / (s / t).softmax(1).sum(1))
     assert "without the square" in unsquared.message
+    largest = lab03.effective.check(lambda s, t: 1 / (s / t).softmax(1).amax(1))
+    assert "largest weight alone" in largest.message
 
 
 @pytest.mark.parametrize("b", [4, 16])
@@ -53,12 +66,25 @@ def test_the_floor_is_nt_xent_of_a_perfect_encoder(b):
         assert lab03.floor.reference(b, temperature).item() == pytest.approx(expected)
     wrong = lab03.floor.check(lambda b, t: math.log(1 + (b - 1) * math.exp(-1 / t)))
     assert "2B - 2" in wrong.message
+    cold = lab03.floor.check(lambda b, t: math.log(1 + (2 * b - 2) / math.e))
+    assert "temperature is missing" in cold.message
+    assert "not 0" in lab03.floor.check(lambda b, t: 0).message
 
 
-def test_collisions_and_the_usual_shortcut():
-    assert lab03.collisions.check(lambda c, k: 1 - (1 - 1 / c) ** k).state == "correct"
-    assert "exceeds 1" in lab03.collisions.check(lambda c, k: k / c).message
-    assert "no negative collides" in lab03.collisions.check(lambda c, k: (1 - 1 / c) ** k).message
+def test_collisions_and_the_usual_shortcuts():
+    def closed(c, p):
+        return math.ceil(math.log(1 - p) / math.log(1 - 1 / c))
+
+    assert lab03.collisions.check(closed).state == "correct"
+    assert "seven" in lab03.collisions.praise and closed(10, 0.5) == 7
+    for wrong, said in (
+        (lambda c, p: p * c, "too few"),
+        (lambda c, p: math.ceil(-c * math.log(1 - p)), "only near the chance"),
+        (lambda c, p: math.log(1 - p) / math.log(1 - 1 / c), "whole number"),
+        (lambda c, p: closed(c, p) - 1, "rounded down"),
+        (lambda c, p: closed(c, 1 - p), "take p from 1"),
+    ):
+        assert said in lab03.collisions.check(wrong).message
 
 
 def test_triplets_by_a_softmax():
@@ -71,3 +97,7 @@ def test_triplets_by_a_softmax():
     assert "paper's form" in paper.message
     swapped = lab03.triplet.check(lambda a, p, n: by_softmax(a, n, p))
     assert "changed places" in swapped.message
+    whole = lab03.triplet.check(
+        lambda a, p, n: ((a - p).norm() - (a - n).norm()).sigmoid().square().mean()
+    )
+    assert "norm(dim=1)" in whole.message

@@ -29,6 +29,15 @@ def test_hardness_goes_from_one_to_all(temperature):
     shares = list(trace(figure, "hardest 5 %").y)
     assert shares == sorted(shares, reverse=True)
     assert f"At T = {temperature:.2f}" in figures.caption(figure)
+    assert "own class" not in figures.caption(figure)
+
+
+def test_hardness_tells_the_share_of_the_anchor_s_own_class():
+    cosines = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
+    same = torch.tensor([[True, False, False, False]])
+    cold, warm = (figures.caption(contrast.hardness(cosines, t, same)) for t in (0.01, 1e4))
+    assert "own class: 25.0% of them, 100% of the push" in cold
+    assert "own class: 25.0% of them, 25% of the push" in warm
 
 
 def test_similarities_tell_partners_from_strangers_and_collapse():
@@ -40,9 +49,9 @@ def test_similarities_tell_partners_from_strangers_and_collapse():
     assert sum(far.y) == pytest.approx(1, abs=1e-5)
     assert near.x[near.y.argmax()] > 0.7 > far.x[far.y.argmax()]
     assert trace(figure, "so far").x[0] == 2.0
-    assert "Collapsed" not in figures.caption(figure)
+    assert "One heap" not in figures.caption(figure)
     same = torch.ones(40, 16)
-    assert "Collapsed" in figures.caption(contrast.similarities(same, same))
+    assert "untrained or a collapsed" in figures.caption(contrast.similarities(same, same))
 
 
 def rows():
@@ -57,7 +66,8 @@ def test_survivors_draws_every_factor_and_names_who_reads_it_best():
     figure = contrast.survivors(rows(), {"a": "one", "b": "two"}, title="kept")
     assert list(trace(figure, "one").y) == pytest.approx([20, 90, 20, 20, 20, 20, 20])
     assert list(trace(figure, "two").error_y.array) == pytest.approx([1.0] * 7)
-    assert list(trace(figure, "chance").y)[:3] == pytest.approx([1, 5, 20])
+    assert list(trace(figure, "chance").y)[:5] == [1, 1, None, 5, 5]
+    assert list(figure.layout.xaxis.ticktext)[:2] == ["class", "shape"]
     assert "shape by one (90%)" in figures.caption(figure)
     assert "texture by two (60%)" in figures.caption(figure)
 
@@ -97,13 +107,14 @@ def test_views_are_three_rows_of_pictures():
     figure = contrast.views(pictures, pictures, pictures.flip(3), "crop-flip")
     dots = figure.data[1]
     assert len(dots.x) == 15 and dots.hovertext[14] == "second view of picture 4"
-    assert "crop-flip" in figures.caption(figure)
+    assert "colours, texture and size are shared" in figures.caption(figure)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 1.0])
 def test_the_circle_s_arrows_are_the_forces_of_the_simulation(temperature):
     world = Circle(6, seed=2)
-    pull, push, angles, weights = circle._forces(world.points, temperature)
+    everyone = circle._draw(world.points, None, 0)
+    pull, push, angles, weights = circle._forces(world.points, temperature, everyone)
     assert weights.sum().item() == pytest.approx(1)
     assert len(angles) == len(weights) == 10
     own = world.angles.clone().requires_grad_()
@@ -124,7 +135,21 @@ def test_the_circle_says_what_it_shows():
     assert len(trace(figure, "first view").x) == 6
     alone = circle.points(world.points, step=3, temperature=0.2, repulsion=0.0, apart=1.0)
     assert "nothing pushes" in figures.caption(alone)
-    assert len(set(trace(alone, "push of all others").x)) == 1
+    push = trace(alone, "push of the negatives")
+    assert len(set(push.x[:12])) == 1 and push.text[-1] == "push"
+
+
+@pytest.mark.parametrize("k", [1, 4, 10, 99])
+def test_the_circle_draws_and_counts_k_negatives(k):
+    places = Circle(6).points
+    figure = circle.points(places, step=3, temperature=0.2, negatives=k, apart=1.0)
+    drawn = min(k, 10)
+    weights = trace(figure, "one negative").y
+    assert len(weights) == drawn and f"K = {drawn} negatives" in figures.caption(figure)
+    assert max(weights) < figure.layout.yaxis2.range[1]
+    rows = circle._draw(places, k, 3)
+    assert len(set(rows.tolist())) == drawn and not {0, 6} & set(rows.tolist())
+    assert (k < 10) == (rows.tolist() != circle._draw(places, k, 4).tolist())
 
 
 @pytest.mark.parametrize(("classes", "negatives"), [(2, 1), (100, 126), (10, 1024)])
