@@ -10,7 +10,7 @@ from labkit.errors import between, positive, unknown
 
 _STYLE = {"description_width": "9em"}
 _WIDTH = "26em"
-STEP = 1 / 16  # of an octave: 4 % a key press, and every power of two is a stop
+STEP = 1 / 16  # of an octave: 4 % a key press, 16 of them double the value
 
 
 def temperature(
@@ -20,10 +20,14 @@ def temperature(
     value = positive("temperature", value)
     low = min(value, positive("low", low))
     high = max(value, positive("high", high))
+    first = math.floor(math.log2(low))
+    off = (math.log2(value) - first) % STEP  # the browser moves a value to its nearest stop
+    if 1e-9 < off < STEP - 1e-9:
+        first += off - STEP
     return ipywidgets.FloatLogSlider(
         value=value,
         base=2.0,
-        min=math.floor(math.log2(low)),
+        min=first,
         max=math.ceil(math.log2(high)),
         step=STEP,
         readout_format=".2f",

@@ -17,6 +17,15 @@ def test_temperature_moves_in_equal_ratios_and_stops_at_powers_of_two():
     assert slider.continuous_update
 
 
+@pytest.mark.parametrize("value", [0.07, 0.1, 4.0, 3.7])
+def test_the_temperature_asked_for_is_a_stop(value):
+    """The browser would move it to the nearest one, and the first figure would not be of it."""
+    slider = widgets.temperature(value, low=0.015625, high=8.0)
+    steps = (math.log2(value) - slider.min) / slider.step
+    assert steps == pytest.approx(round(steps), abs=1e-6)
+    assert 0.96 * 0.015625 < slider.base**slider.min <= 0.015625
+
+
 def test_temperature_range_grows_to_hold_the_value():
     slider = widgets.temperature(100.0)
     assert slider.value == pytest.approx(100.0) and slider.base**slider.max >= 100
