@@ -116,7 +116,7 @@ def drift(moments: Sequence[Moment], temperature: float) -> go.Figure:
         fill,
         style.line(2, x=steps, y=[f["middle"] for f in found], name="each anchor's own, median"),
         style.line(1, x=steps, y=[f["batch"] for f in found], name="a first batch taken now"),
-        style.line(0, x=steps, y=[None if math.isnan(z) else z for z in used], name="in use"),
+        style.line(0, x=steps, y=used, name="in use"),
     ]
     known = [value for value in used if not math.isnan(value)]
     said = "no Z is kept" if not known else _off(found[-1]["batch"] - known[-1])

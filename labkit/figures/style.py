@@ -6,6 +6,7 @@ Figures are built from plain dictionaries in one call. That takes 1 ms; `make_su
 
 import base64
 import io
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -178,7 +179,18 @@ def _figure(
     fixed = {"template": _TEMPLATE, "height": height, "uirevision": "labkit", "meta": meta}
     if title:
         fixed["title"] = {"text": title}
-    return go.Figure(traces, fixed | layout)
+    return go.Figure([_drawable(trace) for trace in traces], fixed | layout)
+
+
+def _drawable(trace: Any) -> dict[str, Any]:
+    """The trace with gaps where lists hold NaN or infinity, which a browser cannot be sent."""
+    plain = _plain(trace)
+    lists = {k: v for k, v in plain.items() if k in ("x", "y") and isinstance(v, (list, tuple))}
+    return plain | {name: [_number(v) for v in values] for name, values in lists.items()}
+
+
+def _number(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _axis(axis: str | Mapping[str, Any]) -> dict[str, Any]:
