@@ -9,6 +9,16 @@ from labkit.losses.dist import dist
 from labkit.losses.dkd import DkdTerms, dkd, dkd_terms
 from labkit.losses.fitnet import fitnet
 from labkit.losses.kd import kd
+from labkit.losses.mimkd import (
+    MIMKD,
+    MimkdCritic,
+    MimkdScores,
+    MimkdTerms,
+    mimkd_heat,
+    mimkd_jsd,
+    mimkd_nats,
+    mimkd_scores,
+)
 from labkit.losses.pkt import pkt
 from labkit.losses.rkd import rkd, rkd_angle, rkd_distance
 from labkit.losses.sp import sp
@@ -26,9 +36,13 @@ from labkit.losses.wcord import (
 
 __all__ = [
     "CRD",
+    "MIMKD",
     "VID",
     "DkdTerms",
     "LipschitzCritic",
+    "MimkdCritic",
+    "MimkdScores",
+    "MimkdTerms",
     "WCoRD",
     "WcordTerms",
     "alignment",
@@ -48,6 +62,10 @@ __all__ = [
     "ipot",
     "kd",
     "marginal_error",
+    "mimkd_heat",
+    "mimkd_jsd",
+    "mimkd_nats",
+    "mimkd_scores",
     "mutual_information",
     "nce",
     "nt_xent",

@@ -10,6 +10,7 @@ from labkit.training import baselines, methods
 from labkit.training.baselines import Hint, Taught, Variational
 from labkit.training.contrastive_methods import Contrast, Filled, Wasserstein
 from labkit.training.method import Method, Setting
+from labkit.training.mimkd_method import Information
 
 KD = {"temperature": 4.0, "alpha": 0.9}
 CKD = {"temperature": 1.0, "beta": 10.0}
@@ -17,6 +18,13 @@ WCORD = {  # no published code: starting points of ours
     "lambda_global": 0.1,
     "lambda_local": 0.5,
     "epsilon": 0.5,
+    "negatives": 63,
+}
+MIMKD = {  # no published code: starting points of ours
+    "weight_global": 1.0,
+    "weight_local": 1.0,
+    "weight_feature": 1.0,
+    "temperature": 0.2,
     "negatives": 63,
 }
 CRD = {"temperature": 0.07, "beta": 0.8, "negatives": 16384}
@@ -75,6 +83,7 @@ METHODS: dict[str, Entry] = {
     "wcord-identity": Entry(
         lambda setting: Wasserstein(setting, solver="identity"), WCORD, "pooled"
     ),
+    "mimkd": Entry(lambda setting: Information(setting), MIMKD, "maps"),
 }
 
 

@@ -20,7 +20,7 @@ def temperature(
     value = positive("temperature", value)
     low = min(value, positive("low", low))
     high = max(value, positive("high", high))
-    first = math.floor(math.log2(low))
+    first = float(math.floor(math.log2(low)))
     off = (math.log2(value) - first) % STEP  # the browser moves a value to its nearest stop
     if 1e-9 < off < STEP - 1e-9:
         first += off - STEP
