@@ -682,7 +682,7 @@ for step, heats, _ in (moments[0], moments[-1]) if masks is not None else ():
 #
 # ### A critic that was never asked
 #
-# A term of weight 0 trains no critic, but the critic still gives scores, and a heat map of them still looks like something. In our `smoke` run the *feature* critics' heat maps at step 1 are better on their own picture than on another one: two networks that look at the same place see the same contrast there, trained or not.
+# A term of weight 0 trains no critic, but the critic still gives scores, and a heat map of them still looks like something. In our `smoke` run the heat maps of the first two *feature* critics point better at step 1 on their own picture than on another one: presumably, two networks that look at the same place see the same contrast there, trained or not.
 # So a heat map that points at the motif does not prove that the critic has learnt to. Only a change from the left end of *moment* to its right end does.
 #
 # ### Rivals of one class

@@ -12,8 +12,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | everything runs; its accuracies mean nothing yet |
-# | `lecture` | some minutes | the effect itself, one seed |
+# | `smoke` | {{record:times.lab05.smoke|.0f}} s | everything runs; its accuracies mean nothing yet |
+# | `lecture` | {{record:times.lab05.lecture|.0f}} s | the effect itself, one seed |
 # | `paper` | a GPU; not timed yet | more images, many more epochs |
 #
 # **Afterwards you can** go from "same picture: yes or no?" to the loss, say where it starts and how low it can get,
@@ -463,6 +463,8 @@ views["pairs"] = widgets.explore(
 views["pairs"]
 
 # %% [markdown]
+# **Explain.** First both go to the left, together: with $K$ negatives to one own pair, the cheapest thing to learn is that *nothing* is congruent. At `smoke` you see no more than that. Train longer, below, and they part.
+#
 # ### What the bank remembers
 #
 # Anchors are compared with *slots*, never with what the other network says now, the own pair included. A slot is written when its picture comes by,
@@ -750,7 +752,7 @@ views["drift"] = widgets.explore(wander, name="drift", temperature=taus())
 views["drift"]
 
 # %% [markdown]
-# (Drag $\tau$ and the constant in use stays where it was: that is just what happens when you move $\tau$ during a training.) At `smoke` hardly anything moves; train longer in the live panel, then drag here.
+# (Drag $\tau$ and the constant in use stays where it was: that is just what happens when you move $\tau$ during a training.) At `smoke` you see the first steps only; train longer in the live panel, then drag here.
 #
 # Is a wrong $Z$ bad? **Predict** what a far too large one makes of the classifier's opinions, and a far too small one; then what becomes of the pull on the anchor's own pair and the push of its negatives.
 
