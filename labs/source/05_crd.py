@@ -342,11 +342,6 @@ class Remembering(torch.nn.Module):
         self.register_buffer("seen", torch.full((len(train),), -1))
         self.steps, Remembering.newest = 0, self  # so that the figures below find its bank
 
-    def prepare(self, student, teacher, batch):  # every picture, before the first step
-        if self.filled:
-            self.crd.fill(batch.index, student.pooled, teacher.pooled)
-            self.seen[batch.index] = 0
-
     def contrast(self, student, teacher, index, knobs):
         crd, k = self.crd, round(knobs["negatives"])
         crd.generator, crd.temperature, crd.negatives = self.generator, knobs["temperature"], k
@@ -360,6 +355,11 @@ class Remembering(torch.nn.Module):
 
 # %%
 class Contrast(Remembering):
+    def prepare(self, student, teacher, batch):  # every picture, before the first step
+        if self.filled:
+            self.crd.fill(batch.index, student.pooled, teacher.pooled)
+            self.seen[batch.index] = 0
+
     def forward(self, student, teacher, batch, knobs):
         return {
             "labels": F.cross_entropy(student.logits, batch.labels),
