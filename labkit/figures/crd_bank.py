@@ -35,17 +35,18 @@ class Moment(NamedTuple):
 def slot(momentum: float, visits: int) -> go.Figure:
     """What a slot holds after `visits` of its picture: weights of embeddings, newest first."""
     weights = [(1 - momentum) * momentum**back for back in range(visits)]
-    noise = momentum**visits
+    first = momentum**visits
     ago = ["now", "1 epoch ago", *(f"{n} epochs ago" for n in range(2, visits))]
-    names = [*ago[:visits], "noise"]
-    bar = style.bars(0, x=names, y=[*weights, noise], showlegend=False)
+    names = [*ago[:visits], "the start"]
+    bar = style.bars(0, x=names, y=[*weights, first], showlegend=False)
     return style.figure(
         [bar],
         title="What a slot of the bank is made of",
         x={"title": "the picture's embedding, by when it was seen"},
         y={"title": "weight", "range": [0, 1.03]},
         caption=f"After {visits} visits with momentum {momentum:.2f}: {(weights or [0.0])[0]:.0%} "
-        f"is the newest embedding and {noise:.1%} still the noise the bank began with.",
+        f"is the newest embedding and {first:.1%} still what it began with (noise, unless the "
+        "banks are filled).",
     )
 
 

@@ -15,6 +15,7 @@ from labkit.models import Features
 from labkit.training.device import autocast
 from labkit.training.method import Method, Teacher
 from labkit.training.recipes import SCHEDULES, optimiser_of
+from labkit.training.replay import Replay
 
 DIVERGED = 1e6  # no loss in this course is larger while anything is learnt
 
@@ -112,7 +113,7 @@ class Loop:
         if wish is None:
             return
         self._mode(training=False)
-        guide = getattr(self.teacher, "teacher", self.teacher)  # a Replay remembers crops alone
+        guide = self.teacher.teacher if isinstance(self.teacher, Replay) else self.teacher
         for batch in batches(dataset, batch_size=500, order=None, augment=None, device=self.device):
             with autocast(self.device, self.precision):
                 student = _float(self.model(batch.images))

@@ -339,7 +339,7 @@ class Remembering(torch.nn.Module):
         )  # fmt: skip
         self.filled = FILLED
         self.anyone = Memory(len(train), 2)  # draws negatives without asking for their class
-        self.register_buffer("seen", torch.full((len(train),), -1))
+        self.register_buffer("seen", torch.full((len(train),), -2))  # -2: never
         self.steps, Remembering.newest = 0, self  # so that the figures below find its bank
 
     def contrast(self, student, teacher, index, knobs):
@@ -358,7 +358,7 @@ class Contrast(Remembering):
     def prepare(self, student, teacher, batch):  # every picture, before the first step
         if self.filled:
             self.crd.fill(batch.index, student.pooled, teacher.pooled)
-            self.seen[batch.index] = 0
+            self.seen[batch.index] = -1  # just before step 0
 
     def forward(self, student, teacher, batch, knobs):
         return {
@@ -382,7 +382,7 @@ def remember(step, method, student, taught, source):
     crd, bank = method.crd, method.crd.memory
     with torch.no_grad():
         now = crd.embed(pooled(student, source).to(device), taught.to(device), SHOWN)
-    age = torch.where(method.seen < 0, -1, step - 1 - method.seen)
+    age = torch.where(method.seen < -1, -1, step - 1 - method.seen)
     kept = [x[:SHOWN].detach().cpu().clone() for x in (*now, bank.student, bank.teacher, age)]
     return figures.crd_bank.Moment(step, *kept, crd.log_z[0].item(), bank.samples)
 
