@@ -24,6 +24,7 @@ _RESNET_X4 = (32, 64, 128, 256)
 MODELS: dict[str, Callable[[int], nn.Module]] = {
     "linear": Linear,
     "convnet": partial(ConvNet, (32, 64, 128)),
+    **{f"convnet_{n}": partial(ConvNet, (n, 2 * n, 4 * n)) for n in (4, 8, 16)},
     **{f"resnet{depth}": partial(ResNet, depth, _RESNET) for depth in (8, 14, 20, 32, 44, 56, 110)},
     **{f"resnet{depth}x4": partial(ResNet, depth, _RESNET_X4) for depth in (8, 32)},
     **{

@@ -39,7 +39,13 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 OPTIMISERS = ("nesterov", "sgd", "adamw")
 LIGHT = ("mobilenet_v2", "shufflenet_v1", "shufflenet_v2")  # trained at 0.01 by the benchmarks
-RATES = {"convnet": 0.3, "linear": 0.003, "vit_small": 0.001, **dict.fromkeys(LIGHT, 0.01)}
+CONVNETS = ("convnet", "convnet_16", "convnet_8", "convnet_4")
+RATES = {
+    "linear": 0.003,
+    "vit_small": 0.001,
+    **dict.fromkeys(CONVNETS, 0.3),
+    **dict.fromkeys(LIGHT, 0.01),
+}
 
 
 def rate(network: str) -> float:

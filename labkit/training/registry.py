@@ -33,7 +33,8 @@ CRD = {"temperature": 0.07, "beta": 0.8, "negatives": 16384}
 class Entry(NamedTuple):
     """How a method is made, its knobs and their usual values, and what it asks of the teacher.
 
-    asks is "nothing", "logits", "pooled" or "maps"; each includes the ones before it.
+    asks is "nothing", "logits", "pooled", "small maps" (8 x 8 is enough: a sweep can keep them) or
+    "maps"; each includes the ones before it.
     """
 
     make: Callable[[Setting], Method]
@@ -83,7 +84,7 @@ METHODS: dict[str, Entry] = {
     "wcord-identity": Entry(
         lambda setting: Wasserstein(setting, solver="identity"), WCORD, "pooled"
     ),
-    "mimkd": Entry(lambda setting: Information(setting), MIMKD, "maps"),
+    "mimkd": Entry(lambda setting: Information(setting), MIMKD, "small maps"),
 }
 
 

@@ -116,7 +116,7 @@ def one(
         if teacher is None:
             raise ValueError(f"the method {settings['method']!r} needs a teacher: name one")
         stream = tuple(settings.get(k) for k in ("seed", "epochs", "batch_size", "augment"))
-        guide = teacher.rewind(stream, maps=method.asks == "maps")
+        guide = teacher.rewind(stream, method.asks)
     student = models.build(settings["student"], dataset.classes, seed=settings["seed"])
     taught = None if guide is None else features(guide.teacher)
     setting = Setting(features(student), taught, dataset)

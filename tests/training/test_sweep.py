@@ -93,7 +93,28 @@ def test_replay_answers_as_the_teacher_and_asks_it_once():
         assert torch.equal(said.pooled, whole.pooled) and torch.equal(said.logits, whole.logits)
         assert said.maps == ()
     assert len(asked) == 2
-    assert torch.equal(replay.rewind("b", maps=True)(images).maps[-1], whole.maps[-1])
+    assert torch.equal(replay.rewind("b", "maps")(images).maps[-1], whole.maps[-1])
+
+
+def test_replay_keeps_small_maps_where_asked():
+    network = models.build("wrn_16_2", 10).eval()
+    images = torch.randn(4, 3, 32, 32)
+    asked, whole = [], network(images)
+
+    def teacher(images):
+        asked.append(len(images))
+        return whole
+
+    replay = Replay(teacher)
+    assert replay.rewind("a")(images).maps == ()
+    for _ in range(2):
+        said = replay.rewind("a", "small maps")(images)
+        assert [m.shape[2] for m in said.maps] == [8, 8, 8, 8]
+        block = whole.maps[1].unflatten(2, (8, 4)).unflatten(4, (8, 4)).mean((3, 5))
+        assert torch.allclose(said.maps[1].float(), block, atol=2e-3)
+        assert torch.allclose(said.maps[3].float(), whole.maps[3], atol=5e-3)
+    assert len(asked) == 2, "once without maps, once with"
+    assert replay.rewind("a", "pooled")(images).maps != () and len(asked) == 2
 
 
 def test_a_method_without_its_teacher_says_so(tmp_path):
