@@ -13,7 +13,7 @@ Rows = Sequence[Mapping[str, Any]]
 def surface(
     rows: Rows, *, down: str, yours: Mapping[str, float], rival: Mapping[str, Any] | None = None
 ) -> go.Figure:
-    """Validation accuracy over temperature and `down` ("beta" or "negatives"), yours framed.
+    """Validation accuracy over temperature and `down` (of `_WORDS`), yours framed.
 
     rows: of a reference record, with both knobs; rival: KD's row, to compare with.
     """
@@ -44,7 +44,7 @@ def surface(
     )
 
 
-_WORDS = {"beta": "weight beta", "negatives": "negatives K"}
+_WORDS = {"beta": "weight beta", "negatives": "negatives K", "weight": "all weights"}
 
 
 def ratio(rows: Rows) -> go.Figure:

@@ -61,7 +61,7 @@ def looking(
     outline = [] if mask is None else [_outline(mask)]
     size = max(1e-6, values.abs().max().item())
     scores = heat(values, zmin=-size, zmax=size, colorscale=style.DIVERGING, showscale=True)
-    scores["colorbar"] = {"thickness": 12, "x": 0.63}
+    scores["colorbar"] = {"thickness": 10, "x": 0.585, "xanchor": "left"}  # in the gap
     parts = [
         panel([pixels(picture), *outline], "the picture (its motif outlined)"),
         panel([scores, *outline], "score of each place"),
@@ -72,7 +72,7 @@ def looking(
         parts,
         widths=[1, 1, 1.3][: len(parts)],
         title=heading or "Where does the critic look?",
-        gap=0.08,
+        gap=0.13,
         height=400,
         margin={"l": 20, "r": 20, "t": 78, "b": 104},
         caption=_said(values, mask, course, now, rival),
@@ -103,7 +103,7 @@ def _over_time(
         "traces": [grown, *lines, mark],
         "title": "motif's share of the cell pointed at",
         "x": {"title": "step", "range": [-0.03 * last, 1.03 * last]},
-        "y": {"range": [0, 1.02]},
+        "y": {"range": [0, 1.02], "tickformat": ".0%"},
     }
 
 

@@ -39,7 +39,9 @@ def ladder(
             said += [f"{name}, {_short(n)} parameters: {_told(d)}" for n, d in both[:1]]
     if not left:
         raise ValueError(f"rows has none of the pairs {list(students)}: nothing is recorded")
-    axis = {"title": "parameters of the student", "type": "log", "dtick": "D1"}
+    counts = [n for _, n in sizes]
+    ticks = {"tickvals": counts, "ticktext": [_short(n) for n in counts]}
+    axis = {"title": "parameters of the student", "type": "log", **ticks}
     zero = {"title": "points, 95 % interval", "zeroline": True, "zerolinewidth": 2}
     return style.panels(
         [

@@ -1,6 +1,6 @@
 """Figures of lab 06, a batch's embeddings: the plan between them, and who is who."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -140,6 +140,43 @@ def trap(student: Tensor, teacher: Tensor, share: float, collapse: float) -> go.
         f"its own {here.paired:.3f}, global {here.dual:+.3f}. {here.own:.0%} of the plan joins a "
         f"picture with itself; two pictures' teacher arrows have a cosine of {here.alike:.2f}.",
     )
+
+
+Moment = tuple[int, Tensor, Tensor]  # a step, the student's embeddings [B, D], the teacher's
+
+
+def course(runs: Mapping[str, Sequence[Moment]]) -> go.Figure:
+    """What is paid, and how alike all pictures have become, over the steps of some trainings.
+
+    runs: name -> moments, in order of time.
+    """
+    paid, alike, said = [], [], []
+    for number, (name, moments) in enumerate(runs.items()):
+        steps = [step for step, _, _ in moments]
+        cost = [measure(s, t).local for _, s, t in moments]
+        own = [_alike(F.normalize(s.double())) for _, s, _ in moments]
+        other = [_alike(F.normalize(t.double())) for _, _, t in moments]
+        paid.append(style.line(number, x=steps, y=cost, name=name))
+        alike += [
+            style.line(number, x=steps, y=own, name=name, showlegend=False),
+            style.line(number + 2, x=steps, y=other, name=f"{name}: the teacher's arrows"),
+        ]
+        said.append(
+            f"{name}: {cost[-1]:.3f} paid; cosine of two pictures {own[-1]:.2f} for the student, "
+            f"{other[-1]:.2f} for the teacher"
+        )
+    return style.panels(
+        [
+            {"traces": paid, "title": "local term (exact plan)", "x": "step", "y": "cost"},
+            {"traces": alike, "title": "cosine of two pictures' arrows", "x": "step",
+             "y": {"range": [0, 1.05]}},
+        ],
+        gap=0.12,
+        height=400,
+        margin={"l": 64, "r": 20, "t": 50, "b": 104},
+        alt="Cost of the plan, and how alike all pictures' arrows are, over the steps",
+        caption="At the end, " + "; ".join(said) + ".",
+    )  # fmt: skip
 
 
 def _alike(t: Tensor) -> float:

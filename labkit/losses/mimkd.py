@@ -191,7 +191,7 @@ class MIMKD(nn.Module):
     student, teacher: an `Answer` of each network to any batch, e.g. labkit's `Features`; only
     channels, widths and the number of maps are read. forward takes the two networks' answers to
     one batch, B >= 2 (no gradient goes to the teacher), and gives `MimkdTerms`; `scores` gives
-    what the critics say of all pairs.
+    what the critics say of all pairs; of some `terms` only, where a call names them.
     negatives: K of the other pictures for each x, 1..B-1, drawn anew by `generator` and averaged;
     None or more than there are takes them all
     terms: those of "global", "local", "feature" to have; the others cost nothing and are 0
@@ -236,26 +236,27 @@ class MIMKD(nn.Module):
             for _, x, y in self._pairs(student, teacher)
         )
 
-    def forward(self, student: Answer, teacher: Answer) -> MimkdTerms:
+    def forward(self, student: Answer, teacher: Answer, terms: Sequence[str] = TERMS) -> MimkdTerms:
         batch, asked = len(student.pooled), self.negatives
         if batch < 2:
             raise ValueError(f"MIMKD needs at least 2 pictures in a batch, got {batch}")
         drawn = None if asked is None or asked >= batch - 1 else whole("negatives", asked)
-        scores = self.scores(student, teacher)
+        scores = self.scores(student, teacher, terms)
         others = ckd_pairs(batch, negatives=drawn, generator=self.generator)  # [B, B]
         others = others.fill_diagonal_(False).to(student.pooled.device)
         none = wide(student.pooled).new_zeros(())
         found = [[mimkd_jsd(t.diagonal(), t[others]) for t in group] for group in scores]
         return MimkdTerms(*(stack(group).mean() if group else none for group in found))
 
-    def scores(self, student: Answer, teacher: Answer) -> MimkdScores:
-        """Every critic's T of all pairs [B, B, H, W]; what `mimkd_nats` and `mimkd_heat` read."""
+    def scores(self, student: Answer, teacher: Answer, terms: Sequence[str] = TERMS) -> MimkdScores:
+        """The critics' T of all pairs [B, B, H, W]; what `mimkd_nats` and `mimkd_heat` read."""
         pairs = self._pairs(student, teacher)
         if len(pairs) != len(self.critics):
             raise ValueError(f"maps for {len(pairs)} critics, made for {len(self.critics)}")
         made: dict[str, tuple[Tensor, ...]] = dict.fromkeys(TERMS, ())
         for critic, (term, x, y) in zip(self.critics, pairs, strict=True):
-            made[term] += (critic(x, y, temperature=self.temperature),)
+            if term in terms:
+                made[term] += (critic(x, y, temperature=self.temperature),)
         return MimkdScores(*made.values())
 
     def _pairs(self, student: Answer, teacher: Answer) -> list[tuple[str, Tensor, Tensor]]:

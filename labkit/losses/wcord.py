@@ -11,14 +11,16 @@ teacher and student embeddings.
 
 No official code is public and the paper's text was not available to us. From the abstract: two
 terms, dual and global, primal and local, the second inside a mini-batch. Our reading, all else:
-  - heads as in CRD, whose code is the natural base, but no memory: slots are older than what the
-    networks say now, and a critic that is linear in each argument then wins by telling the time
-    (all embeddings become one arrow that turns); joint and product come from the same batch here;
+  - a linear head for each network as in CRD, whose code is the natural base, but the teacher's
+    is not trained: neither term is hurt when all embeddings become one arrow or one bit, so two
+    heads that both move agree on that, and nothing is learnt (`both_heads` shows it);
+  - no memory: slots are older than what the student says now, and a critic without a ceiling
+    wins by telling the time; joint and product come from the same batch;
   - g(t, s) = t' W s / ||W||_2, the plain score, not the logarithm of a probability; the norm is
     exact (eigenvalues), not a power iteration: nothing to remember, and never above 1;
   - the mean over negatives, without a factor K;
   - IPOT with beta 0.5 and 50 iterations as in other code of the first author, the plan taken as
-    a constant for the gradient; lambda_global 0.1 and lambda_local 0.5 as starting points.
+    a constant for the gradient; lambda_global 5 and lambda_local 0.05.
 
 On the unit ball g is 1-Lipschitz in t and in s, hence for the metric ||t - t'|| + ||s - s'||, not
 for the Euclidean distance of the pair. Being bilinear it sees only the cross-covariance of t and
@@ -151,6 +153,7 @@ class WCoRD(Heads):
     (no gradient goes there), row i of both of picture i, B >= 2; `WcordTerms` come back.
     negatives: how many of the other pictures each anchor is compared with, drawn by `generator`;
     None or more than there are takes them all
+    both_heads: the teacher's head is trained too, and collapses with the student's
     negatives, epsilon: may be changed between steps. Raises ValueError for bad input.
     Source: Chen et al. (2021), our reading: see the top of the file.
     """
@@ -168,8 +171,10 @@ class WCoRD(Heads):
         epsilon: float = 0.5,
         iterations: int = 50,
         detached: bool = True,
+        both_heads: bool = False,
     ) -> None:
         super().__init__(student_dim, teacher_dim, dim)
+        self.teacher_head.requires_grad_(both_heads)
         if solver not in SOLVERS:
             raise unknown("solver", solver, SOLVERS)
         self.negatives = None if negatives is None else whole("negatives", negatives)

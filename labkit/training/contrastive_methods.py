@@ -6,6 +6,7 @@
     crd-ema, crd-exact  crd-filled with another normaliser Z
     wcord          CE + lambda_global L_g + lambda_local L_l, our reading of the paper
     wcord-identity the same, each student carried to its own teacher: no plan to find
+    wcord-collapsing the same with the teacher's head trained too: what our reading leaves out
 
 all [+ alpha T_kd^2 KL] where the run has the knob alpha (`baselines.Taught`). CRD knows pictures
 by their position in the training set (`batch.index`), and its knob `negatives` is not cut to what
@@ -13,6 +14,8 @@ the set has: a smaller pool is drawn from with replacement, as `loss.replacement
 cut to the others of the batch. CRD's beta 0.8 and its 16384 negatives are the official defaults;
 the loss grows with the logarithm of the number of negatives, so beta does not carry over as it is.
 """
+
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -70,9 +73,9 @@ class Filled(Contrast):
 class Transport(nn.Module):
     """WCoRD on the pooled vectors, both terms weighted [2]; knobs negatives, epsilon, lambdas."""
 
-    def __init__(self, setting: Setting, *, solver: str = "ipot") -> None:
+    def __init__(self, setting: Setting, **more: Any) -> None:
         super().__init__()
-        self.wcord = losses.WCoRD(*_sizes(setting), solver=solver)
+        self.wcord = losses.WCoRD(*_sizes(setting), **more)
 
     @property
     def generator(self) -> Generator | None:
@@ -92,10 +95,13 @@ class Transport(nn.Module):
 
 
 class Wasserstein(Taught):
-    """Labels + WCoRD's two terms, each by its own name, + alpha KD where the run has that knob."""
+    """Labels + WCoRD's two terms, each by its own name, + alpha KD where the run has that knob.
 
-    def __init__(self, setting: Setting, *, solver: str = "ipot") -> None:
-        super().__init__("wcord", Transport(setting, solver=solver))
+    Other keywords are those of `losses.WCoRD` that are no knobs, e.g. solver="identity".
+    """
+
+    def __init__(self, setting: Setting, **more: Any) -> None:
+        super().__init__("wcord", Transport(setting, **more))
 
     def forward(
         self, student: Features, teacher: Features | None, batch: Batch, knobs: Knobs

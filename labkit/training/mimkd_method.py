@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 
 from labkit import losses
 from labkit.data import Batch
+from labkit.losses.mimkd import TERMS
 from labkit.models import Features
 from labkit.training.baselines import Taught
 from labkit.training.method import Knobs, Setting, Terms
@@ -41,7 +42,8 @@ class Shared(nn.Module):
     def forward(self, student: Features, teacher: Features, batch: Batch, knobs: Knobs) -> Tensor:
         self.mimkd.temperature = knobs["temperature"]
         self.mimkd.negatives = round(knobs["negatives"])
-        terms = self.mimkd(student, teacher)
+        wanted = [name for name, w in zip(TERMS, WEIGHTS, strict=True) if knobs[w]]
+        terms = self.mimkd(student, teacher, wanted)
         return torch.stack([knobs[w] * term for w, term in zip(WEIGHTS, terms, strict=True)])
 
 

@@ -14,9 +14,9 @@ from labkit.training.mimkd_method import Information
 
 KD = {"temperature": 4.0, "alpha": 0.9}
 CKD = {"temperature": 1.0, "beta": 10.0}
-WCORD = {  # no published code: starting points of ours
-    "lambda_global": 0.1,
-    "lambda_local": 0.5,
+WCORD = {  # no published code: chosen on validation pictures (lab06-surface)
+    "lambda_global": 5.0,
+    "lambda_local": 0.05,
     "epsilon": 0.5,
     "negatives": 63,
 }
@@ -83,6 +83,9 @@ METHODS: dict[str, Entry] = {
     "wcord": Entry(lambda setting: Wasserstein(setting), WCORD, "pooled"),
     "wcord-identity": Entry(
         lambda setting: Wasserstein(setting, solver="identity"), WCORD, "pooled"
+    ),
+    "wcord-collapsing": Entry(
+        lambda setting: Wasserstein(setting, both_heads=True), WCORD, "pooled"
     ),
     "mimkd": Entry(lambda setting: Information(setting), MIMKD, "small maps"),
 }

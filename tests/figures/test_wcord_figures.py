@@ -149,3 +149,15 @@ def test_a_surface_with_a_hole_and_without_rows():
     assert "Nearest to yours: not measured" in figures.caption(figure)
     with pytest.raises(ValueError, match="rows is empty"):
         wcord_records.surface([], yours={})
+
+
+def test_the_course_tells_a_collapse_from_a_swap(embeddings):
+    student, teacher = embeddings
+    one = wcord_batch.collapsed(teacher, 1.0)
+    falling = [(0, student, teacher), (10, one, one)]
+    swapping = [(0, student, teacher), (10, teacher.roll(1, 0), teacher)]
+    figure = wcord_batch.course({"fell": falling, "swapped": swapping})
+    fell, swapped = figures.caption(figure).split("; swapped")
+    assert "fell: 0.000 paid" in fell and fell.count("1.00 for the") == 2
+    assert "0.000 paid" in swapped and "1.00 for the" not in swapped
+    assert list(figure.data[0].x) == [0, 10] and figure.data[0].y[0] > 0.05

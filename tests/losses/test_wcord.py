@@ -161,13 +161,32 @@ def test_fewer_negatives_change_the_noise_and_not_the_value():
     assert drawn.mean().item() == pytest.approx(everybody, abs=4 * drawn.std().item() / 2000**0.5)
 
 
-def test_both_terms_teach_student_heads_and_critic():
-    w, (s, t) = module()
+@pytest.mark.parametrize("both", [False, True])
+def test_both_terms_teach_student_head_and_critic_and_the_teachers_head_if_asked(both):
+    w, (s, t) = module(both_heads=both)
     s, t = s.requires_grad_(), t.requires_grad_()
     terms = w(s, t)
     (terms.dual + terms.primal).backward()
     assert s.grad.norm() > 0 and t.grad is None
-    assert all(p.grad is not None and p.grad.norm() > 0 for p in w.parameters())
+    for name, p in w.named_parameters():
+        assert (p.grad is None) == (name.startswith("teacher_head") and not both)
+        assert p.grad is None or p.grad.norm() > 0
+
+
+def test_two_heads_that_both_move_make_everything_one_arrow():
+    """Why the teacher's head stands still: the cheapest answer to the local term is no answer."""
+    alike = {}
+    for both in (False, True):
+        w, _ = module(both_heads=both)
+        s, t = arr(1, 64, 5).abs(), arr(2, 64, 7).abs()  # as after a ReLU
+        optimiser = torch.optim.SGD(w.parameters(), 0.1, momentum=0.9)
+        for _ in range(200):
+            optimiser.zero_grad()
+            w(s, t).primal.backward()
+            optimiser.step()
+        teacher = w.embed(s, t, 64)[1]
+        alike[both] = (teacher @ teacher.T).mean().item()
+    assert alike[True] > 0.95 > 0.6 > alike[False]
 
 
 def test_learning_lowers_both_terms():

@@ -10,7 +10,8 @@ from labkit.training.distill import features
 from labkit.training.registry import make
 from labkit.training.replay import Replay
 
-NAMES = ("crd", "crd-filled", "crd-unlabelled", "crd-ema", "crd-exact", "wcord", "wcord-identity")
+CRD = ("crd", "crd-filled", "crd-unlabelled", "crd-ema", "crd-exact")
+NAMES = (*CRD, "wcord", "wcord-identity", "wcord-collapsing")
 
 
 @fixture(scope="module")
@@ -57,7 +58,13 @@ def test_gradients_reach_the_student_and_all_that_the_method_trains(pictures, gu
     terms = method(network.train()(batch.images), guide(batch.images), batch, knobs(name))
     sum(term for key, term in terms.items() if key != "labels").backward()
     assert network.get_parameter("conv.weight").grad.abs().sum() > 0
-    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in method.parameters())
+    trained = [p for p in method.parameters() if p.requires_grad]
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in trained)
+    still = {n for n, p in method.named_parameters() if not p.requires_grad}
+    fixed = "wcord" in name and name != "wcord-collapsing"
+    assert still == (
+        {f"loss.wcord.teacher_head.{x}" for x in ("weight", "bias")} if fixed else set()
+    )
     expected = {"labels", "global", "local"} if "wcord" in name else {"labels", "crd"}
     assert set(terms) == expected
 
