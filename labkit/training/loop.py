@@ -55,11 +55,12 @@ class Loop:
         self.schedule = SCHEDULES[schedule]
         self._evaluate = evaluate or classified
         self.progress = 0.0
-        self.parameters = list(model.parameters())
+        trained = list(model.parameters())
         if isinstance(method, nn.Module):
-            self.parameters += list(method.to(device).parameters())
+            trained += list(method.to(device).parameters())
         if isinstance(teacher, nn.Module):
             self.teacher = teacher.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.parameters = [p for p in trained if p.requires_grad]
         self.optimiser = optimiser_of(optimiser, self.parameters, learning_rate, weight_decay)
 
     def step(self, batch: Batch, progress: float, knobs: Mapping[str, float]) -> dict[str, float]:
@@ -72,9 +73,10 @@ class Loop:
             terms = self.terms(batch, knobs)
             self.optimiser.zero_grad(set_to_none=True)
             _total(terms).backward()
-        length = torch.nn.utils.get_total_norm(
-            [p.grad for p in self.parameters if p.grad is not None]
-        )
+        for p in self.parameters:  # what a weight of 0 leaves out today may be taken up tomorrow, and
+            if p.grad is None:  # the fused optimiser takes no newcomers
+                p.grad = torch.zeros_like(p)
+        length = torch.nn.utils.get_total_norm([p.grad for p in self.parameters])
         *values, size = torch.stack(
             [*(t.detach().float() for t in terms.values()), length]
         ).tolist()

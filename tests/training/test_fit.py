@@ -47,6 +47,31 @@ def test_same_seed_same_curve_other_seed_other_curve(pictures):
     assert curve(one) != curve(other)
 
 
+def test_a_part_of_the_method_that_wakes_up_later_is_trained(pictures):
+    """A knob moved up from 0 brings parameters that had no gradient before."""
+
+    class Late(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.early, self.late = (torch.nn.Parameter(torch.ones(3)) for _ in range(2))
+            self.never = torch.nn.Parameter(torch.ones(3), requires_grad=False)
+
+        def forward(self, student, teacher, batch, knobs):
+            terms = training.cross_entropy(student, teacher, batch, knobs)
+            terms["early"] = (self.early**2).sum()
+            if knobs["late"]:
+                terms["late"] = knobs["late"] * (self.late**2).sum()
+            return terms
+
+    method, control = Late(), Control(late=0.0)
+    training_run = Run(events(pictures, method, epochs=2, control=control))
+    training_run.advance(steps=4)
+    assert method.late.mean() > 0.99 > method.early.mean()
+    control.request(late=1.0)
+    training_run.start().result()
+    assert method.late.mean() < 0.95 and method.never.mean() == 1
+
+
 def test_all_methods_see_the_same_batches_and_crops(pictures):
     seen = {}
 
