@@ -73,8 +73,8 @@ class Loop:
             terms = self.terms(batch, knobs)
             self.optimiser.zero_grad(set_to_none=True)
             _total(terms).backward()
-        for p in self.parameters:  # what a weight of 0 leaves out today may be taken up tomorrow, and
-            if p.grad is None:  # the fused optimiser takes no newcomers
+        for p in self.parameters:
+            if p.grad is None:  # a weight of 0; the fused optimiser takes no newcomers later on
                 p.grad = torch.zeros_like(p)
         length = torch.nn.utils.get_total_norm([p.grad for p in self.parameters])
         *values, size = torch.stack(
