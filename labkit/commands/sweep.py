@@ -2,34 +2,77 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from labkit.commands import Answer
+from labkit.commands import Answer, need
 
 EXAMPLES = """
   labkit sweep data/reference/lab01.yaml      runs into lab01.jsonl, summary into lab01.json
   labkit sweep mine.yaml --json | jq '.rows[].difference'
+  labkit sweep mine.yaml --engine ray         the same on all cores of this machine
+  labkit sweep mine.yaml --engine ray --address auto --gpus 0.25
+                                              on a Ray cluster, four runs to a GPU
+A spec with `notebook: 04` in place of data and networks runs that lab with other parameters.
 """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", type=Path, help="a YAML file: data, networks, rows, seeds")
+    parser.add_argument(
+        "--engine", choices=("here", "ray"), default="here",
+        help="who does the runs: this process one by one, or Ray side by side",
+    )  # fmt: skip
+    parser.add_argument("--address", help="a running Ray cluster; none: Ray is started here")
+    parser.add_argument("--cpus", type=float, help="cores of one run (Ray); 1 unless given")
+    parser.add_argument("--gpus", type=float, help="GPUs of one run (Ray), 0.25 for four to a GPU")
 
 
 def main(options: argparse.Namespace) -> Answer:
     import yaml
 
-    from labkit.training.sweep import summarise, sweep
+    from labkit.training.sweep import RunsFailed, sweep
 
+    engine = _engine(options)
     spec = yaml.safe_load(options.spec.read_text(encoding="utf-8"))
-    runs, out = (options.spec.with_suffix(suffix) for suffix in (".jsonl", ".json"))
-    records = sweep(spec, runs)
+    runs = options.spec.with_suffix(".jsonl")
+    try:
+        records = sweep(spec, runs, engine=engine)
+    except RunsFailed as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        return Answer("", {"runs": str(runs), "error": str(error)}, status=1)
+    if "notebook" in spec:
+        lines = [f"{record['run']['label']:20} {record['notebook']}" for record in records]
+        text = "\n".join([*lines, f"what the named cells printed is in {runs}"])
+        return Answer(text, {"runs": str(runs), "records": len(records)})
+    return _summary(options.spec, spec, records)
+
+
+def _engine(options: argparse.Namespace) -> Any:
+    """None for this process; ValueError where an option speaks of Ray and the engine is not."""
+    chosen = {k: getattr(options, k) for k in ("address", "cpus", "gpus")}
+    chosen = {k: v for k, v in chosen.items() if v is not None}
+    if options.engine == "here":
+        if chosen:
+            raise ValueError(f"--{next(iter(chosen))} is for Ray: add --engine ray")
+        return None
+    need("ray", "'--engine ray'")
+    from labkit.training.ray_engine import Ray
+
+    return Ray(**chosen)
+
+
+def _summary(path: Path, spec: dict[str, Any], records: list[dict[str, Any]]) -> Answer:
+    """Write the table of a finished sweep, and tell it."""
+    from labkit.training.sweep import summarise
+
+    out = path.with_suffix(".json")
     against = {k: row["against"] for k, row in spec["rows"].items() if "against" in row}
     summary = summarise(records, spec["baseline"], against)
     table = {"spec": spec, "versions": records[0]["versions"], **summary}
     out.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    rows = summary["rows"]
+    rows, runs = summary["rows"], path.with_suffix(".jsonl")
     lines = [_line(row, _varying(rows)) for row in rows]
     text = "\n".join([*lines, f"wrote {out} from {len(records)} runs in {runs}"])
     data = {"summary": str(out), "runs": str(runs), "records": len(records)}

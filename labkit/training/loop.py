@@ -73,10 +73,12 @@ class Loop:
             terms = self.terms(batch, knobs)
             self.optimiser.zero_grad(set_to_none=True)
             _total(terms).backward()
+        slopes = []
         for p in self.parameters:
             if p.grad is None:  # a weight of 0; the fused optimiser takes no newcomers later on
                 p.grad = torch.zeros_like(p)
-        length = torch.nn.utils.get_total_norm([p.grad for p in self.parameters])
+            slopes.append(p.grad)
+        length = torch.nn.utils.get_total_norm(slopes)
         *values, size = torch.stack(
             [*(t.detach().float() for t in terms.values()), length]
         ).tolist()

@@ -4,27 +4,21 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
-from labkit import data, models
-from labkit.training.device import pick_device
-from labkit.training.distill import features, guided
-from labkit.training.events import Control, Event
-from labkit.training.fit import fit, seed_of
-from labkit.training.method import Setting, Teacher
+from labkit.errors import whole
 from labkit.training.records import paired, summary
-from labkit.training.registry import entry, make
-from labkit.training.replay import Replay
-from labkit.training.run import run
+from labkit.training.workers import worker
 
-EXTRA = ("alpha", "kd_temperature", "negatives")  # knobs a method has only if a row says so
-NOT_SETTINGS = ("baseline", "data", "pairs", "rows", "teacher")
+NOT_SETTINGS = ("baseline", "data", "notebook", "pairs", "rows", "solution", "teacher")
+
+Settings = dict[str, Any]
+Found = dict[str, Any] | Exception  # a record, or why there is none
+Engine = Callable[
+    [Sequence[Settings], Mapping[str, Any], Path, str], Iterable[tuple[Settings, Found]]
+]
 
 
 def expand(spec: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -48,99 +42,75 @@ def _runs(label: str, settings: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     names = [k for k, v in settings.items() if isinstance(v, list)]
     for values in itertools.product(*(settings[k] for k in names)):
         chosen = {**settings, **dict(zip(names, values, strict=True))}
-        for seed in range(int(chosen.pop("seeds"))):
+        if "seeds" not in chosen:  # a notebook's own SEED is one of its parameters
+            yield {"label": label, **chosen}
+        for seed in range(int(chosen.pop("seeds", 0))):
             yield {"label": label, **chosen, "seed": seed}
 
 
-def sweep(spec: Mapping[str, Any], out: Path, *, device: str = "auto") -> list[dict[str, Any]]:
+def sweep(
+    spec: Mapping[str, Any], out: Path, *, device: str = "auto", engine: Engine | None = None
+) -> list[dict[str, Any]]:
     """Run what `out` (JSON lines) does not hold yet; returns every record of the spec.
 
     Runs are ordered by seed so that an interrupted sweep still compares methods in pairs.
+    `engine` is who does them: here, one after another, unless given (`ray_engine.Ray`). A run that
+    fails does not stop the others; RunsFailed tells at the end. ValueError for a wrong spec.
     """
-    runs = sorted(expand(spec), key=lambda r: (r["seed"], str(r.get("pair"))))
+    runs = sorted(expand(spec), key=lambda r: (r.get("seed", 0), str(r.get("pair"))))
+    for run in runs if "notebook" not in spec else ():
+        whole(f"seeds of {run['label']!r}", run.get("seed"), 0)
     have = {_key(r["run"]): r for r in read(out)}
     _write(out, have.values())  # a line cut off by a kill must not spoil the next one
-    missing = [r for r in runs if _key(r) not in have]
-    where = pick_device(device)
-
-    @lru_cache(maxsize=1)
-    def pictures(described: str) -> data.Dataset:
-        return data.load(**json.loads(described), progress=False).to(where)
-
-    @lru_cache(maxsize=1)
-    def answers(name: str | None, described: str) -> Replay | None:
-        return None if name is None else Replay(_placed(guided(name, pictures(described)), where))
-
+    missing = [*{_key(r): r for r in runs if _key(r) not in have}.values()]
+    failed = []
     began = time.monotonic()
-    for done, settings in enumerate(missing):
-        if _key(settings) in have:  # another row asked for the same run
-            continue
-        described = json.dumps(settings.get("data", spec["data"]))
-        teacher = answers(settings.get("teacher", spec.get("teacher")), described)
-        record = {"run": settings, **one(settings, pictures(described), teacher, where)}
-        have[_key(settings)] = record
-        with out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+    for done, (settings, found) in enumerate((engine or here)(missing, spec, out, device)):
         left = (time.monotonic() - began) / (done + 1) * (len(missing) - done - 1)
-        accuracy = record["result"]["test_accuracy"]
-        print(
-            f"{done + 1}/{len(missing)} {_name(settings)} seed {settings['seed']}: "
-            f"{accuracy:.1%}, {record['seconds']} s, {left / 60:.0f} min left",
-            file=sys.stderr,
-            flush=True,
+        said = f"{done + 1}/{len(missing)} {_titled(settings)}: "
+        if isinstance(found, Exception):
+            failed.append(said + f"{type(found).__name__}: {found}")
+            said = failed[-1]
+        else:
+            record = have[_key(settings)] = {"run": settings, **found}
+            with out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+            said += f"{_came_to(record)}, {record['seconds']} s"
+        print(f"{said}, {left / 60:.0f} min left", file=sys.stderr, flush=True)
+    if failed:
+        raise RunsFailed(
+            f"{len(failed)} of {len(missing)} runs failed; the others are in {out}, and the same "
+            "command tries these again:\n  " + "\n  ".join(failed)
         )
     return [have[_key(r)] | {"run": r} for r in runs]
 
 
-def _placed(teacher: Teacher | None, device: torch.device) -> Teacher:
-    assert teacher is not None
-    if isinstance(teacher, nn.Module):
-        return teacher.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return teacher
+class RunsFailed(Exception):
+    """Some runs of a sweep ended without a record; the message names them and says why."""
 
 
-def one(
-    settings: Mapping[str, Any],
-    dataset: data.Dataset,
-    teacher: Replay | None,
-    device: torch.device,
-) -> dict[str, Any]:
-    """One run and its record, without the parts that every run of the sweep shares."""
-    method = entry(settings["method"])
-    named = (
-        "augment", "batch_size", "epochs", "learning_rate", "optimiser", "precision", "schedule",
-        "seed", "weight_decay",
-    )  # fmt: skip
-    guide = None
-    if method.asks != "nothing":
-        if teacher is None:
-            raise ValueError(f"the method {settings['method']!r} needs a teacher: name one")
-        stream = tuple(settings.get(k) for k in ("seed", "epochs", "batch_size", "augment"))
-        guide = teacher.rewind(stream, method.asks)
-    student = models.build(settings["student"], dataset.classes, seed=settings["seed"])
-    taught = None if guide is None else features(guide.teacher)
-    setting = Setting(features(student), taught, dataset)
-    knobs = {k: settings.get(k, v) for k, v in method.knobs.items()}
-    knobs |= {k: settings[k] for k in EXTRA if k in settings}
-    events = fit(
-        student,
-        make(settings["method"], setting, seed_of(settings["seed"], "method parameters")),
-        dataset,
-        teacher=guide,
-        control=Control(**{k: float(v) for k, v in knobs.items()}),
-        device=device,
-        **{k: settings[k] for k in named if k in settings},
-    )
-    record = run(events, on_event=_silent)
-    for point in record["curve"]:
-        point.update({k: round(point[k], 4) for k in ("accuracy", "loss")})
-        point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
-    del record["config"]
-    return record
+def here(
+    missing: Sequence[Settings], spec: Mapping[str, Any], out: Path, device: str
+) -> Iterator[tuple[Settings, Found]]:
+    """Do the runs in this process, one after another."""
+    does = worker(spec, out, device)
+    for settings in missing:
+        try:
+            yield settings, does.run(settings)
+        except (FloatingPointError, OSError, RuntimeError) as error:
+            yield settings, error
 
 
-def _silent(event: Event) -> None:
-    """A sweep reports runs, not steps."""
+def _titled(settings: Mapping[str, Any]) -> str:
+    """A run for a reader."""
+    return " ".join([_name(settings), *(f"seed {settings[k]}" for k in ("seed",) if k in settings)])
+
+
+def _came_to(record: Mapping[str, Any]) -> str:
+    """The one number of a training, or where the notebook is."""
+    if "notebook" in record:
+        return str(record["notebook"])
+    return f"{record['result']['test_accuracy']:.1%}"
 
 
 def summarise(

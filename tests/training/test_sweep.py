@@ -7,6 +7,7 @@ from pytest import approx, fixture, raises
 
 from labkit import data, models
 from labkit.training import sweep as sweeps
+from labkit.training import workers
 from labkit.training.replay import Replay
 
 SPEC = {
@@ -46,8 +47,8 @@ def test_rows_run_for_every_pair_or_for_those_they_name():
 def test_a_second_call_runs_nothing_and_a_cut_line_runs_again(records, monkeypatch):
     found, out = records
     ran = []
-    one = sweeps.one
-    monkeypatch.setattr(sweeps, "one", lambda *args: ran.append(args[0]) or one(*args))
+    one = workers.one
+    monkeypatch.setattr(workers, "one", lambda *args: ran.append(args[0]) or one(*args))
     assert sweeps.sweep(SPEC, out, device="cpu") == found
     assert ran == []
     whole = out.read_text()
