@@ -74,7 +74,7 @@ def test_a_run_that_fails_is_reported_and_the_others_are_kept(cluster, tmp_path)
     wild = {"method": "cross-entropy", "learning_rate": 1e30, "seeds": 1}
     spec = {**SPEC, "rows": {"wild": wild, "labels": {"method": "cross-entropy", "seeds": 1}}}
     for engine in (Ray(), None):  # with Ray first, then what is still missing without
-        with raises(sweeps.RunsFailed, match="1 of .* runs failed(.|\n)*wild seed 0: Floating"):
+        with raises(sweeps.RunsFailed, match=r"1 of .* runs failed(.|\n)*wild seed 0: Floating"):
             sweeps.sweep(spec, out, device="cpu", engine=engine)
         assert [r["run"]["label"] for r in lines(out)] == ["labels"]
     spec = {**SPEC, "rows": {"labels": {"method": "kdd", "seeds": 1}}}
@@ -94,7 +94,7 @@ def test_notebooks_too(cluster, tmp_path):
     nbformat.write(lab, tmp_path / "tiny.ipynb")
     spec = {"notebook": str(tmp_path / "tiny.ipynb"), "rows": {"more": {"K": [3, "four"]}}}
     out = tmp_path / "runs.jsonl"
-    with raises(sweeps.RunsFailed, match="1 of 2 runs failed(.|\n)*TypeError"):
+    with raises(sweeps.RunsFailed, match=r"1 of 2 runs failed(.|\n)*TypeError"):
         sweeps.sweep(spec, out, engine=Ray())
     (record,) = lines(out)
     assert record["printed"] == {"sum": "3\n"} and record["run"]["K"] == 3
