@@ -1,6 +1,7 @@
 """Sweeps on many cores or machines: every run a Ray task, repeated where its machine dies."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -34,6 +35,7 @@ class Ray(NamedTuple):
 
         started = missing and not ray.is_initialized()
         if started:
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # a lab tells nobody
             ray.init(self.address, log_to_driver=False, configure_logging=False)
         task = ray.remote(_run).options(
             num_cpus=self.cpus, num_gpus=self.gpus, max_retries=self.retries

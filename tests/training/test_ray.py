@@ -1,6 +1,7 @@
 """Sweeps on Ray: the same records as without it, and none lost or doubled when a machine dies."""
 
 import json
+import os
 import threading
 import time
 
@@ -23,16 +24,18 @@ SPEC = {
         "kd": {"method": "kd", "seeds": 4},
     },
 }
+SMALL = {"object_store_memory": 100_000_000}
 PLAIN = ("seconds", "versions")  # what may differ from one process to another
 
 
 @fixture(scope="module")
 def cluster():
-    """A head that does no work, so that the runs are on the other two machines."""
+    """A head that does no work, so that the runs are on the machines that are added."""
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     import ray
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **SMALL})
     ray.init(made.address, log_to_driver=False, configure_logging=False)
     yield made
     ray.shutdown()
@@ -48,7 +51,7 @@ def lines(out):
 
 
 def test_the_records_are_those_of_one_process_though_a_machine_dies(cluster, tmp_path):
-    first, second = (cluster.add_node(num_cpus=1) for _ in range(2))
+    first, second = (cluster.add_node(num_cpus=1, **SMALL) for _ in range(2))
     cluster.wait_for_nodes()
     out = tmp_path / "ray.jsonl"
 
@@ -68,7 +71,7 @@ def test_the_records_are_those_of_one_process_though_a_machine_dies(cluster, tmp
 
 
 def test_a_run_that_fails_is_reported_and_the_others_are_kept(cluster, tmp_path):
-    cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1, **SMALL)
     cluster.wait_for_nodes()
     out = tmp_path / "runs.jsonl"
     wild = {"method": "cross-entropy", "learning_rate": 1e30, "seeds": 1}
@@ -85,7 +88,7 @@ def test_a_run_that_fails_is_reported_and_the_others_are_kept(cluster, tmp_path)
 def test_notebooks_too(cluster, tmp_path):
     import nbformat
 
-    cluster.add_node(num_cpus=1)
+    cluster.add_node(num_cpus=1, **SMALL)
     cluster.wait_for_nodes()
     python = {"kernelspec": {"name": "python3", "display_name": "", "language": "python"}}
     lab = nbformat.v4.new_notebook(metadata=python)
