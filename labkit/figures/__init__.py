@@ -1,6 +1,10 @@
 """Pure functions: arrays in, a plotly Figure out, with one sentence that says what it shows."""
 
 from labkit.figures import (
+    bakeoff,
+    bakeoff_apart,
+    bakeoff_cost,
+    bakeoff_inside,
     circle,
     ckd,
     ckd_band,
@@ -33,6 +37,10 @@ from labkit.figures import (
 from labkit.figures.style import caption
 
 __all__ = [
+    "bakeoff",
+    "bakeoff_apart",
+    "bakeoff_cost",
+    "bakeoff_inside",
     "caption",
     "circle",
     "ckd",

@@ -1,46 +1,15 @@
 """Figure of lab 07, where the critic looks: its score over a picture's places, and the motif."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import plotly.graph_objects as go
 import torch.nn.functional as F
 from torch import Tensor
 
+from labkit.evaluation import Pointing
 from labkit.figures import style
 from labkit.figures.mimkd import heat, panel, pixels
-
-
-class Pointing(NamedTuple):
-    """How much of the cell that is pointed at is motif, on average over pictures, 0..1."""
-
-    found: float  # the cell with the highest value
-    chance: float  # a cell at random
-    fixed: float  # the same cell for all pictures, the best such one
-    most: float  # each picture's best cell
-
-
-def pointing(values: Tensor, masks: Tensor) -> Pointing:
-    """Does the highest of a picture's values [N, h, w] lie on the motif, masks bool [N, H, W]?
-
-    `found` is the probability that a pixel drawn from the highest cell is the motif's.
-    Value at chance: the motif's share of the picture. Many motifs are near the middle, so compare
-    with `fixed`, what one gets without looking at the picture. Raises ValueError for other shapes.
-    """
-    if values.dim() != 3 or masks.dim() != 3 or len(values) != len(masks) or not len(values):
-        raise ValueError(
-            f"values must be [N, h, w] and masks [N, H, W], N >= 1, got {list(values.shape)} and "
-            f"{list(masks.shape)}"
-        )
-    high, wide = values.shape[1:]
-    cover = F.adaptive_avg_pool2d(masks[:, None].float(), (high, wide))[:, 0]  # [N, h, w]
-    best = values.flatten(1).argmax(1, keepdim=True)
-    return Pointing(
-        cover.flatten(1).gather(1, best).mean().item(),
-        cover.mean().item(),
-        cover.mean(0).max().item(),
-        cover.flatten(1).amax(1).mean().item(),
-    )
 
 
 def looking(
@@ -137,8 +106,3 @@ def _outline(mask: Tensor) -> dict[str, Any]:
             "contours": {"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
             "colorscale": [[0, style.COLOURS["black"]], [1, style.COLOURS["black"]]],
             "line": {"width": 3, "color": style.COLOURS["black"]}}  # fmt: skip
-
-
-def loudest(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """The mean size |.| of maps [N, C, H, W] over channels, pooled to `size`: [N, h, w]."""
-    return F.adaptive_avg_pool2d(maps.abs().mean(1, keepdim=True), size)[:, 0]

@@ -5,19 +5,28 @@ from labkit.models.features import Features
 from labkit.models.heads import FeatureAdapter, Projection
 from labkit.models.registry import MODELS, build, macs, parameters
 from labkit.models.teachers import load_teacher, save_teacher, teacher_card
+from labkit.models.text import TEXT_MODELS, Reading, TextClassifier, build_text
+from labkit.models.wigraph import WIGRAPH, WordGraph, straight_through
 
 __all__ = [
     "MODELS",
+    "TEXT_MODELS",
+    "WIGRAPH",
     "BilinearCritic",
     "ConcatCritic",
     "FeatureAdapter",
     "Features",
     "Projection",
+    "Reading",
     "SeparableCritic",
+    "TextClassifier",
+    "WordGraph",
     "build",
+    "build_text",
     "load_teacher",
     "macs",
     "parameters",
     "save_teacher",
+    "straight_through",
     "teacher_card",
 ]

@@ -12,7 +12,9 @@ from labkit.errors import whole
 from labkit.training.records import paired, summary
 from labkit.training.workers import worker
 
-NOT_SETTINGS = ("baseline", "data", "notebook", "pairs", "rows", "solution", "teacher")
+NOT_SETTINGS = (
+    "baseline", "data", "inside", "notebook", "pairs", "rows", "solution", "teacher",
+)  # fmt: skip
 
 Settings = dict[str, Any]
 Found = dict[str, Any] | Exception  # a record, or why there is none

@@ -15,6 +15,7 @@ from labkit.training.device import pick_device
 from labkit.training.distill import features, guided
 from labkit.training.events import Control, Event
 from labkit.training.fit import fit, seed_of
+from labkit.training.inside import inside
 from labkit.training.method import Setting
 from labkit.training.registry import entry, make
 from labkit.training.replay import Replay
@@ -54,7 +55,8 @@ class Trainer:
         described = json.dumps(settings.get("data", self.spec["data"]))
         name = settings.get("teacher", self.spec.get("teacher"))
         teacher = None if name is None else self.answers(name, described)
-        return one(settings, self.pictures(described), teacher, self.device)
+        look = bool(self.spec.get("inside", False))
+        return one(settings, self.pictures(described), teacher, self.device, look=look)
 
     def _pictures(self, described: str) -> data.Dataset:
         return data.load(**json.loads(described), progress=False).to(self.device)
@@ -73,8 +75,13 @@ def one(
     dataset: data.Dataset,
     teacher: Replay | None,
     device: torch.device,
+    *,
+    look: bool = False,
 ) -> dict[str, Any]:
-    """One run and its record, without the parts that every run of the sweep shares."""
+    """One run and its record, without the parts that every run of the sweep shares.
+
+    With `look` the record has the student's `inside`, too, compared with the spec's teacher.
+    """
     method = entry(settings["method"])
     guide = None
     if method.asks != "nothing":
@@ -101,6 +108,10 @@ def one(
         point.update({k: round(point[k], 4) for k in ("accuracy", "loss")})
         point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
     del record["config"]
+    if look:
+        if teacher is None:
+            raise ValueError("inside compares the student with a teacher: name one")
+        record["inside"] = inside(student, teacher.teacher, dataset)
     return record
 
 

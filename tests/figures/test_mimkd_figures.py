@@ -7,7 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from labkit import figures, losses
+from labkit import evaluation, figures, losses
 from labkit.figures import mimkd, mimkd_batch, mimkd_nats, mimkd_places, mimkd_records
 
 
@@ -56,28 +56,11 @@ def masks():
     return made
 
 
-def test_pointing_by_hand():
-    heat = torch.zeros(4, 2, 2)
-    heat[0, 0, 0] = heat[1, 0, 0] = heat[2, 1, 1] = heat[3, 1, 1] = 1.0
-    found = mimkd_places.pointing(heat, masks())
-    assert found == pytest.approx((0.75, 0.25, 0.75, 1.0))
-    lots = mimkd_places.pointing(draw(4, 2000, 4, 4), masks()[:1].expand(2000, -1, -1))
-    assert lots.found == pytest.approx(lots.chance, abs=0.03)
-    with pytest.raises(ValueError, match="masks"):
-        mimkd_places.pointing(heat, masks()[:3])
-
-
-def test_the_loudest_place_is_the_largest_of_either_sign():
-    maps = torch.zeros(1, 3, 4, 4)
-    maps[0, 1, 2, 3] = -5
-    assert mimkd_places.loudest(maps, (2, 2)).flatten().argmax() == 3
-
-
 def test_looking_says_where_and_leaves_out_what_is_not_known(picture):
     heat, one = torch.zeros(4, 4), masks()[0]
     heat[1, 0] = 2.5
-    course = [(0, mimkd_places.Pointing(0.1, 0.125, 0.6, 0.7)),
-              (9, mimkd_places.Pointing(0.5, 0.125, 0.6, 0.7))]  # fmt: skip
+    course = [(0, evaluation.Pointing(0.1, 0.125, 0.6, 0.7)),
+              (9, evaluation.Pointing(0.5, 0.125, 0.6, 0.7))]  # fmt: skip
     figure = mimkd_places.looking(picture, heat, one, course, 1, rival=0.4)
     said = figures.caption(figure)
     assert "+2.50, row 2, column 1 of 4 x 4; 100% of that cell is motif" in said

@@ -48,7 +48,9 @@ def test_a_second_call_runs_nothing_and_a_cut_line_runs_again(records, monkeypat
     found, out = records
     ran = []
     one = workers.one
-    monkeypatch.setattr(workers, "one", lambda *args: ran.append(args[0]) or one(*args))
+    monkeypatch.setattr(
+        workers, "one", lambda *args, **more: ran.append(args[0]) or one(*args, **more)
+    )
     assert sweeps.sweep(SPEC, out, device="cpu") == found
     assert ran == []
     whole = out.read_text()
