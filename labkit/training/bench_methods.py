@@ -37,16 +37,16 @@ def costs(
     """
     dataset = data.load("motif100", train=BATCH, val=100, test=100, progress=False)
     batch = next(data.batches(dataset, batch_size=BATCH, order=None, augment=None, device=device))
-    learner, guide = _placed(student, dataset, device), _placed(teacher, dataset, device).eval()
+    learner, guide = placed(student, dataset, device), placed(teacher, dataset, device).eval()
     setting = Setting(features(learner), features(guide), dataset)
     names = list(METHODS) if methods is None else list(methods)
     made = {name: make(name, setting) for name in names}
     precision = pick_precision(learner, device)
-    parts = {"the student": _student(learner, batch, precision)}
-    parts |= {"the teacher": _teacher(guide, batch, precision)}
-    answers = _answer(learner, batch, precision), _answer(guide, batch, precision)
-    parts |= {n: _loss(m, *answers, batch, entry(n).knobs, device) for n, m in made.items()}
-    ms = _in_turn(parts, rounds, device)
+    parts = {"the student": student_pass(learner, batch, precision)}
+    parts |= {"the teacher": teacher_pass(guide, batch, precision)}
+    answers = answer(learner, batch, precision), answer(guide, batch, precision)
+    parts |= {n: loss_pass(m, *answers, batch, entry(n).knobs, device) for n, m in made.items()}
+    ms = {name: statistics.median(each) for name, each in in_turn(parts, rounds, device).items()}
     both = ms.pop("the student"), ms.pop("the teacher")
     return {
         "student": student,
@@ -63,12 +63,12 @@ def _row(name: str, loss: float, student: float, teacher: float) -> dict[str, fl
     return {"loss_ms": round(loss, 2), "share": round(loss / (networks + loss), 3)}
 
 
-def _placed(name: str, dataset: data.Dataset, device: torch.device) -> nn.Module:
+def placed(name: str, dataset: data.Dataset, device: torch.device) -> nn.Module:
     network = models.build(name, dataset.classes)
     return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _student(network: nn.Module, batch: data.Batch, precision: str) -> Callable[[], Any]:
+def student_pass(network: nn.Module, batch: data.Batch, precision: str) -> Callable[[], Any]:
     def work() -> None:
         with autocast(batch.images.device, precision):
             logits = network(batch.images).logits.float()
@@ -79,18 +79,18 @@ def _student(network: nn.Module, batch: data.Batch, precision: str) -> Callable[
 
 
 @torch.no_grad()
-def _answer(network: nn.Module, batch: data.Batch, precision: str) -> Features:
+def answer(network: nn.Module, batch: data.Batch, precision: str) -> Features:
     """As `fit` hands it to a method: maps in the network's precision, the rest in float32."""
     with autocast(batch.images.device, precision):
         maps, pooled, logits = network(batch.images)
     return Features(maps, pooled.float(), logits.float())
 
 
-def _teacher(network: nn.Module, batch: data.Batch, precision: str) -> Callable[[], Any]:
-    return lambda: _answer(network, batch, precision)
+def teacher_pass(network: nn.Module, batch: data.Batch, precision: str) -> Callable[[], Any]:
+    return lambda: answer(network, batch, precision)
 
 
-def _loss(
+def loss_pass(
     method: Method,
     student: Features,
     teacher: Features,
@@ -113,10 +113,10 @@ def _loss(
     return work
 
 
-def _in_turn(
+def in_turn(
     parts: Mapping[str, Callable[[], Any]], rounds: int, device: torch.device
-) -> dict[str, float]:
-    """Median milliseconds of one call of each part; one more round goes first and warms up."""
+) -> dict[str, list[float]]:
+    """Milliseconds of one call of each part in every round; one more goes first and warms up."""
     repeat = REPEAT.get(device.type, 1)
     times: dict[str, list[float]] = {name: [] for name in parts}
 
@@ -128,4 +128,4 @@ def _in_turn(
     for _ in range(rounds + 1):
         for name, part in parts.items():
             times[name].append(seconds_of(lambda: several(part)) / repeat * 1000)  # noqa: B023
-    return {name: statistics.median(values[1:]) for name, values in times.items()}
+    return {name: values[1:] for name, values in times.items()}

@@ -12,7 +12,7 @@ import yaml
 
 from labkit import cli, data, models, training
 from labkit.data.types import channel_statistics
-from labkit.training import METHODS, bench_loop, bench_methods
+from labkit.training import METHODS, bench_loop, bench_methods, bench_rows
 from labkit.training import bench_data as module
 from labkit.training.bench import bench
 from labkit.training.bench_data import WrittenCIFAR10, bench_data, write_cifar10, write_tree
@@ -177,3 +177,26 @@ def test_the_command_prints_and_writes_the_bench_that_was_asked_for(monkeypatch,
         assert yaml.safe_load(capsys.readouterr().out) == {"kind": kind}
         assert cli.main(["bench", *arguments, "--json"]) == 0
         assert json.loads(out.read_text()) == json.loads(capsys.readouterr().out) == {"kind": kind}
+
+
+def test_what_the_rows_of_a_spec_add(monkeypatch):
+    monkeypatch.setattr(bench_methods, "REPEAT", {})
+    spec = {
+        "data": {"name": "motif100", "train": 256, "val": 9, "test": 9, "difficulty": 0.1},
+        "pairs": {"one": {"teacher": "resnet14", "student": "convnet"}},
+        "rows": {
+            "labels": {"method": "cross-entropy", "seeds": 2},
+            "kd": {"method": "kd", "seeds": 2},
+            "few": {"method": "crd", "negatives": 16, "seeds": 1},
+            "many": {"method": "crd", "negatives": 4096, "seeds": 1},
+        },
+    }
+    found = bench_rows.rows(spec, rounds=3)["pairs"]["one"]
+    middle = {label: sorted(times)[1] for label, times in found["ms"].items()}
+    assert all(len(times) == 3 for times in found["ms"].values())
+    assert abs(middle["labels"]) < middle["kd"] < middle["many"]  # the teacher costs something
+    assert found["mib"]["few"] + 1 < found["mib"]["many"]  # 64 x 4,096 scores are a megabyte
+    assert found["step_ms"] > 0
+    spec["rows"]["few"]["negatives"] = [1, 2]
+    with pytest.raises(ValueError, match="'few' has several values"):
+        bench_rows.rows(spec)
