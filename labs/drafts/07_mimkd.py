@@ -50,7 +50,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from labkit import data, exercises, figures, losses, models, training, widgets
+from labkit import data, evaluation, exercises, figures, losses, models, training, widgets
 from labkit.errors import between, positive, unknown, whole
 from labkit.losses.mimkd import DIRECTIONS
 from labkit.models.convnet import ConvNet
@@ -423,7 +423,6 @@ def watched(events, student, critics, times=12):
 
 
 # %%
-places = figures.mimkd_places
 look(0, untrained, asks)
 
 
@@ -433,12 +432,12 @@ def where(moment, picture, critic, centred):
     heat = heats[critic][centred]
     course, rival = [], None
     if masks is not None:
-        course = [(s, places.pointing(h[critic][centred], masks)) for s, h, _ in moments]
-        loud = places.loudest(largest, tuple(heat.shape[1:]))
-        rival = places.pointing(loud, masks).found
+        course = [(s, evaluation.pointing(h[critic][centred], masks)) for s, h, _ in moments]
+        loud = evaluation.loudest(largest, tuple(heat.shape[1:]))
+        rival = evaluation.pointing(loud, masks).found
     mask = None if masks is None else masks[at]
     say = f"The {critic} critic after {step} steps"
-    return places.looking(shown[at], heat[at], mask, course, now, rival, say)
+    return figures.mimkd_places.looking(shown[at], heat[at], mask, course, now, rival, say)
 
 
 # %%
@@ -622,14 +621,14 @@ for pair in ("wrn_16_2-convnet", "wrn_16_2-resnet8", "resnet56-resnet8"):
 
 # %%
 surface = [
-    row | {"beta": row["weight_local"]} for row in training.reference("lab07-surface")["rows"]
+    row | {"weight": row["weight_local"]} for row in training.reference("lab07-surface")["rows"]
 ]
 kd_row = measured["wrn_16_2-convnet/kd"]
 
 
 def knobs_measured(temperature, weight):
-    mine = {"temperature": temperature, "beta": max(weight, 1e-3)}
-    return figures.ckd_records.surface(surface, down="beta", yours=mine, rival=kd_row)
+    mine = {"temperature": temperature, "weight": max(weight, 1e-3)}
+    return figures.ckd_records.surface(surface, down="weight", yours=mine, rival=kd_row)
 
 
 widgets.explore(
@@ -640,7 +639,7 @@ widgets.explore(
 )
 
 # %% [markdown]
-# In the figure *weight beta* is the weight of all three terms. One seed a cell: neighbours that differ by a point may be the same.
+# One seed a cell: neighbours that differ by a point may be the same.
 #
 # ### How small can a student be?
 #
@@ -674,7 +673,7 @@ if masks is None:
 for step, heats, _ in (moments[0], moments[-1]) if masks is not None else ():
     for critic in CRITICS:
         heat = heats[critic][True]
-        right, wrong = (places.pointing(h, masks).found for h in (heat, heat.roll(1, 0)))
+        right, wrong = (evaluation.pointing(h, masks).found for h in (heat, heat.roll(1, 0)))
         print(f"step {step:5}, {critic}: own heat map {right:.0%}, another picture's {wrong:.0%}")
 
 # %% [markdown]
