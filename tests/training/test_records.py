@@ -8,7 +8,7 @@ import yaml
 from pytest import approx, raises
 
 from labkit import models, training
-from labkit.training import sweep
+from labkit.training import sweep, workers
 
 
 def test_paired_difference_and_interval():
@@ -85,7 +85,7 @@ def test_sweep_skips_what_is_recorded_and_mends_a_cut_line(tmp_path, monkeypatch
     out.write_text("\n".join(lines[:3]) + "\n" + lines[3][:40])  # killed while writing
     result = {k: v for k, v in json.loads(lines[3]).items() if k != "run"}
     trained = []
-    monkeypatch.setattr(sweep, "one", lambda *a: trained.append(a) or result)
+    monkeypatch.setattr(workers, "one", lambda *a, **more: trained.append(a) or result)
     again = sweep.sweep(SPEC, out, device="cpu")
     assert len(trained) == 3
     assert all(json.loads(line) for line in out.read_text().splitlines())
