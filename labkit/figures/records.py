@@ -15,8 +15,12 @@ def comparison(
     """Test accuracy of recorded rows, and the paired difference to `baseline` with 95 % intervals.
 
     rows: of a reference record (label, test_accuracy, difference); names: label -> what to print.
+    Raises ValueError for a row whose recorded difference is to another row.
     """
     chosen = [row for row in rows if row["label"] in names][::-1]
+    for row in chosen:
+        if row.get("against", baseline) != baseline:
+            raise ValueError(f"{row['label']!r} is compared with {row['against']!r}: leave it out")
     alone = {True: " (one seed)", False: ""}  # no spread, no interval
     ticks = [names[row["label"]] + alone[row["test_accuracy"]["n"] == 1] for row in chosen]
     accuracy = [100 * row["test_accuracy"]["mean"] for row in chosen]

@@ -561,7 +561,7 @@ joining  # the figure from above again: both places show the same
 # %% [markdown]
 # ## 6. Is it really the transport?
 #
-# Recorded runs, {{record:lab06.by_label.wrn_16_2-convnet/both.test_accuracy.n}} seeds; same student, batches and crops for all. First the terms, then four controls. **Predict** the second and the third: who is better, a student that is carried to where the *plan* says, or one that is told which teacher embedding is its own?
+# Recorded runs, {{record:lab06.by_label.wrn_16_2-convnet/both.test_accuracy.n}} seeds; same student, batches and crops for all. First the terms (figure), then four controls (the lines below it). **Predict** the second and the third: who is better, a student that is carried to where the *plan* says, or one that is told which teacher embedding is its own?
 #
 # - **local, loud**: the local term only, at $\lambda_l = 5$;
 # - **identity, loud**: the same, but each student is carried to its own teacher: no plan, no transport, a plain cosine;
@@ -575,7 +575,6 @@ pair = [row for row in lab06["rows"] if row["pair"] == "wrn_16_2-convnet"]
 methods = {
     "both + kd": "WCoRD + KD", "crd + kd": "CRD + KD", "both": "WCoRD (both terms)",
     "global": "global only", "local": "local only",
-    "identity-5": "identity, loud", "one-negative": "one negative", "collapsing": "two heads",
     "crd": "CRD (256 negatives)", "kd": "KD (T = 4, alpha = 0.9)", "cross-entropy": "labels only",
 }  # fmt: skip
 widgets.show(figures.records.comparison(pair, methods, baseline="crd"), name="controls")

@@ -174,3 +174,13 @@ def test_motif_truth_is_what_the_lab_passes():
         picture=PICTURE, nearness=overlap[7],
     )  # fmt: skip
     assert len(values(figure)) == 100
+
+
+def test_a_row_compared_with_another_is_refused():
+    from labkit.training import reference
+
+    rows = reference("lab06")["rows"]
+    one = [row for row in rows if row["pair"] == "wrn_16_2-convnet"]
+    assert figures.records.comparison(one, {"both": "WCoRD", "crd": "CRD"}, "crd")
+    with pytest.raises(ValueError, match="'identity-5' is compared with 'cross-entropy'"):
+        figures.records.comparison(one, {"identity-5": "identity", "crd": "CRD"}, "crd")
