@@ -7,7 +7,7 @@ from labkit.losses.checks import unit
 
 
 class Heads(nn.Module):
-    """A linear layer for each network, and embeddings of length 1; both are trained.
+    """A linear layer for each network, and embeddings of length 1; trained, unless a loss says not.
 
     Raises ValueError for sizes below 1. Source: the heads of CRD's official code.
     """

@@ -334,7 +334,7 @@ COUNTS = [1, 3, 7, 15, 31, 63]
 widgets.explore(how_many, name="noise", negatives=widgets.negatives(NEGATIVES, COUNTS))
 
 # %% [markdown]
-# **Explain.** The value stays, its spread falls as $1/\sqrt{K}$, until the positives' own spread is what is left. So there is no ceiling $\log(K + 1)$, and no reason to tune the weight anew for another $K$. In exchange the number has no meaning in nats.
+# **Explain.** The value stays, its spread falls as $1/\sqrt{K}$, until the positives' own spread is what is left. So there is no ceiling $\log(K + 1)$, and the weight means the same for any $K$. Noise is no detail, though: a large weight makes it large too (section 6 tries one negative). In exchange the number has no meaning in nats.
 # (Whether the paper multiplies the product's mean by $K$ we could not read; the mean is our reading.)
 #
 # **Why not CRD's memory bank?** A bank buys many negatives, and here they buy little. It also costs something: joint and product must come from the *same* two networks, and a bank's slots are older than what the student says now. Let all
