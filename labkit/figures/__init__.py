@@ -3,8 +3,11 @@
 from labkit.figures import (
     bakeoff,
     bakeoff_apart,
+    bakeoff_chance,
     bakeoff_cost,
     bakeoff_inside,
+    bakeoff_paired,
+    bakeoff_published,
     circle,
     ckd,
     ckd_band,
@@ -39,8 +42,11 @@ from labkit.figures.style import caption
 __all__ = [
     "bakeoff",
     "bakeoff_apart",
+    "bakeoff_chance",
     "bakeoff_cost",
     "bakeoff_inside",
+    "bakeoff_paired",
+    "bakeoff_published",
     "caption",
     "circle",
     "ckd",

@@ -19,7 +19,14 @@ from labkit.training.fit import fit, streams
 from labkit.training.method import Setting
 from labkit.training.methods import cross_entropy, distillation
 from labkit.training.recipes import RECIPES, recipe
-from labkit.training.records import keep, paired, reference, summary, versions
+from labkit.training.records import (
+    keep,
+    paired,
+    reference,
+    reference_runs,
+    summary,
+    versions,
+)
 from labkit.training.registry import METHODS
 from labkit.training.run import Run, pick_driver, run
 from labkit.training.script import script
@@ -56,6 +63,7 @@ __all__ = [
     "pick_precision",
     "recipe",
     "reference",
+    "reference_runs",
     "run",
     "script",
     "streams",

@@ -43,6 +43,14 @@ def reference(name: str) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def reference_runs(name: str) -> list[dict[str, Any]]:
+    """Every run of a recorded sweep that ships, data/reference/NAME.jsonl; ValueError likewise."""
+    path = REFERENCE / f"{name}.jsonl"
+    if not path.is_file():
+        raise unknown("recorded sweep", name, sorted(p.stem for p in REFERENCE.glob("*.jsonl")))
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 def keep(record: Mapping[str, Any], name: str) -> Path:
     """Write a run's record as JSON to runs/NAME-DATE-TIME.json; returns where.
 

@@ -28,6 +28,13 @@ def test_summary_of_one_has_no_spread():
         training.summary([])
 
 
+def test_the_runs_behind_a_reference_come_one_by_one():
+    runs = training.reference_runs("lab06")
+    assert {run["run"]["pair"] for run in runs} == {"wrn_16_2-convnet", "resnet56-resnet8"}
+    with raises(ValueError, match="unknown recorded sweep 'lab99'"):
+        training.reference_runs("lab99")
+
+
 def test_unknown_reference_lists_what_there_is():
     with raises(ValueError, match="unknown reference record 'lab99'"):
         training.reference("lab99")
