@@ -22,9 +22,11 @@ from labkit.training.recipes import RECIPES, recipe
 from labkit.training.records import (
     keep,
     paired,
+    percent,
     reference,
     reference_runs,
     summary,
+    told,
     versions,
 )
 from labkit.training.registry import METHODS
@@ -58,6 +60,7 @@ __all__ = [
     "fit",
     "keep",
     "paired",
+    "percent",
     "pick_device",
     "pick_driver",
     "pick_precision",
@@ -69,5 +72,6 @@ __all__ = [
     "streams",
     "summary",
     "teach",
+    "told",
     "versions",
 ]

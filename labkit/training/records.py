@@ -75,6 +75,18 @@ def summary(values: Iterable[float]) -> dict[str, float]:
     return {"mean": statistics.fmean(numbers), "std": spread, "n": len(numbers)}
 
 
+def percent(of: Mapping[str, float]) -> str:
+    """A `summary` of shares 0..1 in words: "81.9 ± 0.5", in percent."""
+    return f"{100 * of['mean']:.1f} ± {100 * of['std']:.1f}"
+
+
+def told(difference: Mapping[str, float]) -> str:
+    """What a `paired` difference of shares lets one say, in points, with its 95 % interval."""
+    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
+    word = "better" if low > 0 else "worse" if high < 0 else "not to be told apart"
+    return f"{mean:+5.1f} points ({low:+.1f} to {high:+.1f}): {word}"
+
+
 def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> dict[str, float]:
     """The mean difference over the seeds both have, with a 95 % interval (Student's t).
 

@@ -547,17 +547,13 @@ widgets.show(figures.records.comparison(first, methods, baseline="cross-entropy"
 
 
 # %% tags=["nbval-check-output", "name:ablation"]
-def told(difference):
-    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
-    word = "better" if low > 0 else "worse" if high < 0 else "not to be told apart"
-    return f"{mean:+5.1f} points ({low:+.1f} to {high:+.1f}): {word}"
-
-
 measured = lab07["by_label"]
 for label in ("global", "local", "feature"):
-    print(f"{label:12} minus labels {told(measured[f'wrn_16_2-convnet/{label}']['difference'])}")
+    print(
+        f"{label:12} minus labels {training.told(measured[f'wrn_16_2-convnet/{label}']['difference'])}"
+    )
 alone = measured["wrn_16_2-convnet/one-negative"]["difference"]
-print(f"one negative minus MIMKD  {told(alone)}")
+print(f"one negative minus MIMKD  {training.told(alone)}")
 
 # %% [markdown]
 # In brackets: the interval that holds the true difference with 95 % confidence. <!-- theory -->
@@ -580,16 +576,12 @@ print(f"one negative minus MIMKD  {told(alone)}")
 
 
 # %%
-def percent(summary):
-    return f"{100 * summary['mean']:.1f} ± {100 * summary['std']:.1f}"
-
-
 print(f"{'':14}{'published':>15}{'wrn_16_2-convnet':>18}{'resnet56-resnet8':>18}{'you*':>7}")
 for name, row in (
     ("labels only", "cross-entropy"), ("KD", "kd"), ("MIMKD", "mimkd"), ("MIMKD + KD", "mimkd + kd"),
 ):  # fmt: skip
     both = [measured[f"{pair}/{row}"] for pair in ("wrn_16_2-convnet", "resnet56-resnet8")]
-    cells = "".join(f"{percent(pair['test_accuracy']):>18}" for pair in both)
+    cells = "".join(f"{training.percent(pair['test_accuracy']):>18}" for pair in both)
     mine = f"{100 * yours[name]['result']['test_accuracy']:.1f}" if name in yours else "-"
     print(f"{name:14}{'not this pair':>15}{cells}{mine:>7}")
 print("Motif-100, % of test images, mean ± std over seeds; 10,000 pictures, 12 epochs")
@@ -601,7 +593,9 @@ print(f"* one seed, {len(dataset.train.labels):,} pictures, {PLAN['epochs']} epo
 # %% tags=["nbval-check-output", "name:beats"]
 for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
     for name, row in (("MIMKD", "mimkd over kd"), ("MIMKD + KD", "mimkd + kd over kd")):
-        print(f"{pair}: {name:10} minus KD {told(measured[f'{pair}/{row}']['difference'])}")
+        print(
+            f"{pair}: {name:10} minus KD {training.told(measured[f'{pair}/{row}']['difference'])}"
+        )
 
 # %% [markdown]
 # Whatever this says, it says it for *our reading*: weights of 1, $\tau$ = 0.2, small critics, short training.
@@ -612,7 +606,9 @@ for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
 
 # %% tags=["nbval-check-output", "name:pairs"]
 for pair in ("wrn_16_2-convnet", "wrn_16_2-resnet8", "resnet56-resnet8"):
-    print(f"{pair}: MIMKD minus KD {told(measured[f'{pair}/mimkd over kd']['difference'])}")
+    print(
+        f"{pair}: MIMKD minus KD {training.told(measured[f'{pair}/mimkd over kd']['difference'])}"
+    )
 
 # %% [markdown]
 # ## 8. Turn the knobs

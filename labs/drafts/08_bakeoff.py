@@ -210,7 +210,9 @@ print(f"{ours} minus {theirs}: {100 * mean:+.2f} points, ± {100 * half:.2f} (n 
 here = comparison.only(scores, pair)
 against_kd = {d.first: d for d in comparison.differences(here, "kd")}
 found = against_kd[ours]
-torch.testing.assert_close(torch.tensor([found.mean, found.high - found.mean]), torch.tensor([mean, half]))
+torch.testing.assert_close(
+    torch.tensor([found.mean, found.high - found.mean]), torch.tensor([mean, half])
+)
 print(f"comparison.differences agrees; p = {found.p:.3g} alone, {found.adjusted:.3g} by Holm")
 print(f"of {len(against_kd)} methods: {found.said}")
 
@@ -233,14 +235,18 @@ for done, (value, name) in enumerate(p):
 # %% tags=["nbval-check-output", "name:ranks"]
 blocks = [(pair, seed) for pair in PAIRS for seed in seeds]
 table = torch.tensor([[scores[m][block] for m in methods] for block in blocks])  # [blocks, methods]
-ranks = 1 + (table[:, :, None] < table[:, None, :]).sum(2) + 0.5 * (
-    (table[:, :, None] == table[:, None, :]).sum(2) - 1
+ranks = (
+    1
+    + (table[:, :, None] < table[:, None, :]).sum(2)
+    + 0.5 * ((table[:, :, None] == table[:, None, :]).sum(2) - 1)
 )  # [blocks, methods] ties share their mean rank
 average = ranks.double().mean(0)
 made = comparison.ranking(scores)
 for name, rank in zip(made.methods, made.ranks, strict=True):
     assert math.isclose(rank, average[methods.index(name)], abs_tol=1e-9)
-print(f"best: {made.methods[0]}, {made.ranks[0]:.2f}; worst: {made.methods[-1]}, {made.ranks[-1]:.2f}")
+print(
+    f"best: {made.methods[0]}, {made.ranks[0]:.2f}; worst: {made.methods[-1]}, {made.ranks[-1]:.2f}"
+)
 print(f"ranks must be {made.critical:.2f} apart; {made.blocks} blocks")
 
 # %% [markdown]
@@ -268,6 +274,19 @@ class Mine(torch.nn.Module):
 
 
 KNOBS = {"beta": BETA, "temperature": TEMPERATURE, "negatives": NEGATIVES}
+
+# %% [markdown]
+# Before training, try a loss on made-up vectors. A copy of the teacher must pay nothing, a stranger something; and how many neighbours does a picture have at this temperature, when counted by $e^\text{entropy}$?
+
+# %% tags=["nbval-check-output", "name:mine"]
+draw = torch.Generator().manual_seed(0)
+stranger, master = (torch.randn(64, 16, generator=draw) for _ in range(2))  # [B, D]
+ours, theirs = (Mine().neighbours(v, KNOBS) for v in (stranger, master))  # [B, K]
+paid = F.kl_div(ours, theirs, log_target=True, reduction="batchmean")
+copied = F.kl_div(theirs, theirs, log_target=True, reduction="batchmean")
+counted = (-(theirs.exp() * theirs).sum(1)).exp().mean()
+print(f"tau = {TEMPERATURE:g}, K = {NEGATIVES}: a copy pays {copied:.4f}, a stranger {paid:.4f}")
+print(f"{counted:.1f} neighbours of {NEGATIVES}")
 
 # %% [markdown]
 # To be compared it needs rivals of the *same* block. So three runs, same start, pictures and recipe, at your budget:
@@ -380,7 +399,9 @@ widgets.explore(worth, name="cost", which=widgets.choice("methods", "all", list(
 # %% tags=["nbval-check-output", "name:cost"]
 for pair in PAIRS:
     steps = {m: statistics.median(ms) for m, ms in costs[pair]["ms"].items()}
-    print(f"{pair}: a step on labels alone {costs[pair]['step_ms']:.0f} ms; teacher and KD {steps['kd']:+.0f};")
+    print(
+        f"{pair}: a step on labels alone {costs[pair]['step_ms']:.0f} ms; teacher and KD {steps['kd']:+.0f};"
+    )
     dear = sorted(steps, key=steps.get, reverse=True)[:3]
     told = (f"{m} {steps[m]:+.0f} ms and {costs[pair]['mib'][m]:.1f} MiB" for m in dear)
     print(f"   dearest: {', '.join(told)}")
@@ -395,7 +416,10 @@ for pair in PAIRS:
 # **Predict:** is the student that agrees most with the teacher the best one? And which methods teach what no label tells?
 
 # %%
-chance_of = {"color": 1 / 20, "background": 1 / 20}  # 20 colours; what is a number is cut into thirds
+chance_of = {
+    "color": 1 / 20,
+    "background": 1 / 20,
+}  # 20 colours; what is a number is cut into thirds
 chance_of |= dict.fromkeys(("scale", "x", "y", "rotation"), 1 / 3)
 cards = {pair: models.teacher_card(pair.split("-")[0]) for pair in PAIRS}
 teachers = {pair: card["result"]["test_accuracy"] for pair, card in cards.items()}
@@ -456,7 +480,9 @@ widgets.explore(
 # %%
 def percent(label, pair):
     found = [100 * v for (p, _), v in scores.get(label, {}).items() if p == pair]
-    return f"{statistics.fmean(found):.1f} ± {statistics.stdev(found):.1f}" if len(found) > 1 else "-"
+    return (
+        f"{statistics.fmean(found):.1f} ± {statistics.stdev(found):.1f}" if len(found) > 1 else "-"
+    )
 
 
 mine = {run["run"]["label"]: 100 * run["result"]["test_accuracy"] for run in own}
@@ -562,7 +588,10 @@ means = [
 tau = kendalltau(*means)
 print(f"Kendall's rank correlation of the two orders: {tau.statistic:+.2f} (p = {tau.pvalue:.2g})")
 both = comparison.averaged(scores)
-print(f"each pair as one block: {max(d.n for d in comparison.differences(both, 'kd'))} blocks,", end=" ")
+print(
+    f"each pair as one block: {max(d.n for d in comparison.differences(both, 'kd'))} blocks,",
+    end=" ",
+)
 print(f"{sum(d.shown for d in comparison.differences(both, 'kd'))} differences shown")
 
 # %% [markdown]

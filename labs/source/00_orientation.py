@@ -310,16 +310,12 @@ widgets.data_panel(dataset, driver=DRIVER)
 record = training.reference("lab00")["by_label"]
 
 
-def percent(summary):
-    return f"{100 * summary['mean']:5.1f} ± {100 * summary['std']:.1f}"
-
-
 kinds = {"val_accuracy": "pictures alike", "test_accuracy": "fair pictures"}
 print(f"{'trained at':12}{'tested on':16}{'measured':>14}{'you, ' + BUDGET:>14}")
 for bias in yours:
     for kind, name in kinds.items():
         row = record.get(f"bias-{bias:g}")
-        measured = percent(row[kind]) if row else "not recorded"
+        measured = training.percent(row[kind]) if row else "not recorded"
         own = 100 * yours[bias]["result"][kind]
         print(f"bias {bias:<7g}{name:16}{measured:>14}{own:>14.1f}")
 

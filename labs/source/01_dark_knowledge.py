@@ -507,10 +507,6 @@ widgets.show(figures.records.comparison(perfect["rows"], taught, baseline="label
 
 
 # %%
-def percent(summary):
-    return f"{100 * summary['mean']:5.1f} ± {100 * summary['std']:.1f}"
-
-
 measured = record["by_label"]
 print(f"{'':18}{'published*':>14}{'measured**':>16}{'you, ' + BUDGET:>16}")
 for name, label, published in (
@@ -518,7 +514,9 @@ for name, label, published in (
     ("with the teacher", "kd", "70.66"),
 ):
     own = 100 * yours[name]["result"]["test_accuracy"]
-    print(f"{name:18}{published:>14}{percent(measured[label]['test_accuracy']):>16}{own:>16.1f}")
+    print(
+        f"{name:18}{published:>14}{training.percent(measured[label]['test_accuracy']):>16}{own:>16.1f}"
+    )
 print("*  CIFAR-100, resnet56 to resnet20, mean of the last epoch")
 print(f"** Motif-100, resnet20 to {STUDENT}, lecture budget, mean ± std over seeds")
 

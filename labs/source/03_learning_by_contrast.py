@@ -513,19 +513,15 @@ widgets.explore(
 
 
 # %%
-def percent(summary):
-    return f"{100 * summary['mean']:5.1f} ± {100 * summary['std']:.1f}"
-
-
 print(f"{'probe on the classes, %':26}{'published':>24}{'measured*':>16}{'you, ' + BUDGET:>14}")
 for name, label in (
     ("SimCLR", "contrastive"), ("no repulsion", "collapse"), ("triplets", "triplet"),
 ):  # fmt: skip
     own = 100 * yours[name][1]["test_probe"]
     known = "not available to us"
-    print(f"{name:26}{known:>24}{percent(rows[label]['probe']):>16}{own:>14.1f}")
+    print(f"{name:26}{known:>24}{training.percent(rows[label]['probe']):>16}{own:>14.1f}")
 for name, label in (("untrained", "untrained"), ("labels, same network", "labels")):
-    print(f"{name:26}{'':>24}{percent(rows[label]['probe']):>16}")
+    print(f"{name:26}{'':>24}{training.percent(rows[label]['probe']):>16}")
 run = rows["contrastive"]["run"]
 print(f"* Motif-100, {run['network']}, {run['epochs']} epochs, mean ± std over seeds")
 if BUDGET == "smoke":

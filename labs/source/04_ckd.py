@@ -455,15 +455,9 @@ widgets.show(figures.records.comparison(lab04["rows"], controls, baseline="ckd")
 
 
 # %% tags=["nbval-check-output", "name:controls"]
-def told(difference):
-    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
-    word = "better" if low > 0 else "worse" if high < 0 else "not to be told apart"
-    return f"{mean:+5.1f} points ({low:+.1f} to {high:+.1f}): {word}"
-
-
 measured = training.reference("bench")["by_label"]
 for label in ("no-negatives", "masked", "student-student"):
-    print(f"{controls[label]:25} minus CKD {told(lab04['by_label'][label]['difference'])}")
+    print(f"{controls[label]:25} minus CKD {training.told(lab04['by_label'][label]['difference'])}")
 with_it, without = (
     measured[f"wrn_16_2-convnet/{row}"]["test_accuracy"]["mean"] for row in ("ckd", "cross-entropy")
 )
@@ -500,16 +494,12 @@ for pairs in ("teacher-student", "student-student"):
 
 
 # %%
-def percent(summary):
-    return f"{100 * summary['mean']:.1f} ± {100 * summary['std']:.1f}"
-
-
 print(f"{'':14}{'published':>18}{'wrn_16_2-convnet':>18}{'resnet56-resnet8':>18}{'you*':>7}")
 for name, row in (
     ("labels only", "cross-entropy"), ("KD", "kd"), ("CKD", "ckd"), ("CKD + KD", "ckd + kd"),
 ):  # fmt: skip
     pairs = [measured[f"{pair}/{row}"] for pair in ("wrn_16_2-convnet", "resnet56-resnet8")]
-    cells = "".join(f"{percent(pair['test_accuracy']):>18}" for pair in pairs)
+    cells = "".join(f"{training.percent(pair['test_accuracy']):>18}" for pair in pairs)
     own = f"{100 * yours[name]['result']['test_accuracy']:.1f}" if name in yours else "-"
     print(f"{name:14}{'not available':>18}{cells}{own:>7}")
 print("Motif-100, % of test images, mean ± std over seeds; 10,000 pictures, 12 epochs")
@@ -526,7 +516,7 @@ widgets.show(figures.records.comparison(first, methods, baseline="kd"), name="be
 # %% tags=["nbval-check-output", "name:beats"]
 for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
     for name, row in (("CKD", "ckd"), ("CKD + KD", "ckd + kd")):
-        print(f"{pair}: {name:8} minus KD {told(measured[f'{pair}/{row}']['difference'])}")
+        print(f"{pair}: {name:8} minus KD {training.told(measured[f'{pair}/{row}']['difference'])}")
 
 # %% [markdown]
 # Alone it does not, as far as three seeds can tell. Added to KD it does on the first pair: that interval lies wholly above 0. On the second the mean is

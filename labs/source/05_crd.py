@@ -624,10 +624,6 @@ print(f"one that knows each picture: {least:.2f}")
 
 
 # %%
-def percent(summary):
-    return f"{100 * summary['mean']:.1f} ± {100 * summary['std']:.1f}"
-
-
 lab05 = training.reference("lab05")
 published = {"labels only": "72.50", "KD": "73.33", "CRD, noise first": "75.51"}  # CIFAR-100
 table = {
@@ -640,7 +636,7 @@ for name, label in table.items():
     cells = ""
     for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
         row = lab05["by_label"].get(f"{pair}/{label}")
-        cells += f"{percent(row['test_accuracy']) if row else 'not run':>18}"
+        cells += f"{training.percent(row['test_accuracy']) if row else 'not run':>18}"
     own = f"{100 * yours[name]['result']['test_accuracy']:.1f}" if name in yours else "-"
     print(f"{name:18}{published.get(name, '-'):>15}{cells}{own:>7}")
 print("published: CIFAR-100, resnet32x4-resnet8x4, not comparable with the other columns")

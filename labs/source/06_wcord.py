@@ -580,13 +580,6 @@ methods = {
 widgets.show(figures.records.comparison(pair, methods, baseline="crd"), name="controls")
 
 
-# %%
-def told(difference):
-    mean, low, high = (100 * difference[key] for key in ("mean", "low", "high"))
-    word = "better" if low > 0 else "worse" if high < 0 else "not to be told apart"
-    return f"{mean:+5.1f} points ({low:+.1f} to {high:+.1f}): {word}"
-
-
 # %% tags=["nbval-check-output", "name:ablation"]
 for label, name in (
     ("both over labels", "WCoRD minus labels only"),
@@ -597,7 +590,7 @@ for label, name in (
     ("one-negative", "one negative minus global only"),
     ("collapsing", "two heads minus WCoRD"),
 ):
-    print(f"{name:30} {told(measured[f'wrn_16_2-convnet/{label}']['difference'])}")
+    print(f"{name:30} {training.told(measured[f'wrn_16_2-convnet/{label}']['difference'])}")
 
 # %% [markdown]
 # In brackets: the interval that holds the true difference with 95 % confidence. If it holds 0, so few seeds cannot tell the two apart; that does not say that they are equal. <!-- theory -->
@@ -624,10 +617,6 @@ for label, name in (
 
 
 # %%
-def percent(summary):
-    return f"{100 * summary['mean']:.1f} ± {100 * summary['std']:.1f}"
-
-
 print(f"{'':14}{'published':>15}{'wrn_16_2-convnet':>18}{'resnet56-resnet8':>18}{'you':>7}")
 for name, row in (
     ("labels only", "cross-entropy"), ("KD", "kd"), ("CRD", "crd"), ("CRD + KD", "crd + kd"),
@@ -635,7 +624,7 @@ for name, row in (
     ("local only", "local"), ("WCoRD", "both"), ("WCoRD + KD", "both + kd"),
 ):  # fmt: skip
     both = [measured[f"{pair}/{row}"] for pair in ("wrn_16_2-convnet", "resnet56-resnet8")]
-    cells = "".join(f"{percent(pair['test_accuracy']):>18}" for pair in both)
+    cells = "".join(f"{training.percent(pair['test_accuracy']):>18}" for pair in both)
     own = f"{100 * yours[name]['result']['test_accuracy']:.1f}" if name in yours else "-"
     print(f"{name:14}{'not this pair':>15}{cells}{own:>7}")
 print(f"Motif-100, % of test images, mean ± std over seeds; yours at the {BUDGET} budget")
@@ -650,7 +639,7 @@ for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
         ("WCoRD + KD minus KD", "both + kd over kd"),
         ("WCoRD minus global only", "both over global"),
     ):  # fmt: skip
-        print(f"{pair}: {name:26} {told(measured[f'{pair}/{row}']['difference'])}")
+        print(f"{pair}: {name:26} {training.told(measured[f'{pair}/{row}']['difference'])}")
 
 # %% [markdown]
 # Only an interval wholly on one side of 0 answers the question at our budget. And it would answer it for *our reading* of WCoRD: a plain bilinear critic, a teacher's head that stands still, weights chosen on this bench; CRD has its published weight and fewer negatives than its authors use.

@@ -146,3 +146,16 @@ def test_shipped_summaries_are_those_of_the_shipped_runs(spec):
     assert found == stored
     by_setting = {json.dumps(r, sort_keys=True, default=str) for r in shipped["rows"]}
     assert {json.dumps(r, sort_keys=True, default=str) for r in table["rows"]} == by_setting
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.01, 0.03, "better"), (-0.03, -0.01, "worse"), (-0.01, 0.03, "not to be told apart")],
+)
+def test_a_difference_in_words(low, high, word):
+    told = training.told({"mean": (low + high) / 2, "low": low, "high": high})
+    assert told.endswith(f"({100 * low:+.1f} to {100 * high:+.1f}): {word}")
+
+
+def test_a_summary_in_percent():
+    assert training.percent({"mean": 0.8194, "std": 0.005}) == "81.9 ± 0.5"
