@@ -513,10 +513,9 @@ for name, label, published in (
     ("labels only", "cross-entropy", "69.06"),
     ("with the teacher", "kd", "70.66"),
 ):
+    ours = training.percent(measured[label]["test_accuracy"])
     own = 100 * yours[name]["result"]["test_accuracy"]
-    print(
-        f"{name:18}{published:>14}{training.percent(measured[label]['test_accuracy']):>16}{own:>16.1f}"
-    )
+    print(f"{name:18}{published:>14}{ours:>16}{own:>16.1f}")
 print("*  CIFAR-100, resnet56 to resnet20, mean of the last epoch")
 print(f"** Motif-100, resnet20 to {STUDENT}, lecture budget, mean ± std over seeds")
 
