@@ -10,6 +10,22 @@ from torch import Tensor
 Answer = Callable[..., Any]
 
 
+def mismatch(got: Any, expected: Tensor) -> str | None:
+    """What differs between an answer and the expected tensor, in words; None if nothing does."""
+    if isinstance(got, (int, float)):
+        got = torch.tensor(got, dtype=expected.dtype)
+    if not isinstance(got, Tensor):
+        return f"expected a tensor, got {type(got).__name__}."
+    if got.shape != expected.shape:
+        return f"expected shape {list(expected.shape)}, got {list(got.shape)}."
+    got = got.detach().to(expected.dtype)
+    if torch.allclose(got, expected, rtol=1e-5, atol=1e-8, equal_nan=True):
+        return None
+    worst = (got - expected).abs().nan_to_num(nan=torch.inf).argmax()
+    theirs, ours = got.flatten()[worst].item(), expected.flatten()[worst].item()
+    return f"got {theirs:.6g} where {ours:.6g} was expected; no known mistake explains it."
+
+
 @dataclass(frozen=True)
 class Verdict:
     """The outcome of a check; a notebook shows its message. state: "correct", "wrong" or
@@ -29,7 +45,8 @@ class Exercise:
     """A reference function, inputs to try it on, and the wrong answers people really give.
 
     `mistakes` maps a message to the function that makes that mistake: because the check computes
-    the wrong answer too, it can say which one it met.
+    the wrong answer too, it can say which one it met. `compare` says what differs between an answer
+    and the expected one: for answers that are not tensors.
     """
 
     name: str
@@ -37,6 +54,7 @@ class Exercise:
     inputs: Callable[[], Sequence[tuple[Any, ...]]]
     mistakes: Mapping[str, Answer]
     praise: str
+    compare: Callable[[Any, Any], str | None] = mismatch
 
     def check(self, answer: Answer) -> Verdict:
         """Compare `answer` with the reference on every input; never raises what it raises."""
@@ -44,7 +62,7 @@ class Exercise:
             return self._say("wrong", f"expected a function, got {type(answer).__name__}.")
         trials = list(self.inputs())
         given = []
-        for arguments in trials:
+        for arguments in self.inputs():  # its own: it may change them in place
             try:
                 given.append(answer(*arguments))
             except NotImplementedError:
@@ -57,7 +75,7 @@ class Exercise:
                 "not attempted yet: nothing was returned (is the return line missing?).",
             )
         for got, arguments in zip(given, trials, strict=True):
-            problem = _mismatch(got, self.reference(*arguments))
+            problem = self.compare(got, self.reference(*arguments))
             if problem:
                 return self._say("wrong", self._diagnose(given, trials) or problem)
         return self._say("correct", self.praise)
@@ -66,25 +84,9 @@ class Exercise:
         """The message of the known mistake that explains every answer."""
         for message, mistake in self.mistakes.items():
             pairs = zip(given, trials, strict=True)
-            if all(_mismatch(got, mistake(*trial)) is None for got, trial in pairs):
+            if all(self.compare(got, mistake(*trial)) is None for got, trial in pairs):
                 return message
         return None
 
     def _say(self, state: str, message: str) -> Verdict:
         return Verdict(self.name, state, message)
-
-
-def _mismatch(got: Any, expected: Tensor) -> str | None:
-    """What differs between an answer and the expected tensor, in words; None if nothing does."""
-    if isinstance(got, (int, float)):
-        got = torch.tensor(got, dtype=expected.dtype)
-    if not isinstance(got, Tensor):
-        return f"expected a tensor, got {type(got).__name__}."
-    if got.shape != expected.shape:
-        return f"expected shape {list(expected.shape)}, got {list(got.shape)}."
-    got = got.detach().to(expected.dtype)
-    if torch.allclose(got, expected, rtol=1e-5, atol=1e-8, equal_nan=True):
-        return None
-    worst = (got - expected).abs().nan_to_num(nan=torch.inf).argmax()
-    theirs, ours = got.flatten()[worst].item(), expected.flatten()[worst].item()
-    return f"got {theirs:.6g} where {ours:.6g} was expected; no known mistake explains it."

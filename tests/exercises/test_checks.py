@@ -43,3 +43,11 @@ def test_states(exercise):
 def test_every_lab_has_exercises_with_mistakes():
     assert len(EXERCISES) >= 7
     assert all(len(exercise.mistakes) >= 2 for (exercise,) in (each.values for each in EXERCISES))
+
+
+def test_an_answer_that_empties_its_inputs_is_not_correct():
+    def emptied(x):
+        return x.zero_().sum()
+
+    add = exercises.Exercise("add", torch.sum, lambda: [(torch.ones(3),)], {}, "correct.")
+    assert add.check(emptied).state == "wrong"
