@@ -57,6 +57,7 @@ def board(
         height=height,
         gap=0.04,
         margin={"l": 230, "r": 20, "t": 50, "b": 100},
+        legend={"orientation": "h", "y": 0, "yref": "container", "yanchor": "bottom", "x": 0},
         caption=_told(found, gains, baseline),
         alt="Methods by test accuracy and by their gain over the baseline, for each pair",
     )  # fmt: skip

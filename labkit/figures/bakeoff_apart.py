@@ -99,7 +99,12 @@ def _heat(
         z[row][column], words[row][column] = 100 * d.mean, said
         p = f", p = {d.adjusted:.2g} by Holm" if d.n > 1 else ""
         hover[row][column] = f"{d.first} minus {d.second}: {points(d)}, n = {d.n}{p}: {d.said}"
-    shown = {"text": words, "texttemplate": "%{text}", "customdata": hover}
+    shown = {
+        "text": words,
+        "texttemplate": "%{text}",
+        "textfont": {"size": 10},
+        "customdata": hover,
+    }
     return style.heat(
         z=z, hoverongaps=False, hovertemplate="%{customdata}<extra></extra>", **shown, **look
     )

@@ -16,9 +16,10 @@ def cost(found: Scores, ms: Mapping[str, Timings]) -> go.Figure:
     """Test accuracy over extra milliseconds a step, one panel a pair, and those that none beats.
 
     found: of `comparison.scores`; ms: pair -> method -> timings, several give bars from fastest to
-    slowest about their median. The line joins the methods with no other as cheap and as accurate,
-    by their means; the caption says whether neighbours on it are told apart over their seeds (Holm
-    for all methods of the pair). Empty, with the reason, without a timing or above four pairs.
+    slowest about their median. The line joins the ringed methods, those with no other as cheap and
+    as accurate, by their means; the caption says whether neighbours on it are told apart over their
+    seeds (Holm for all methods of the pair). Empty, with the reason, without a timing or above four
+    pairs.
     """
     here = {pair: _timed(only(found, pair), ms.get(pair, {})) for pair in pairs_of(found)}
     here = {pair: of for pair, of in here.items() if of}
@@ -43,7 +44,7 @@ def cost(found: Scores, ms: Mapping[str, Timings]) -> go.Figure:
             {"traces": [_stairs(dots, front), *dots], "title": pair,
              "x": "extra ms a step", "y": "test accuracy (%)" if not parts else ""}
         )  # fmt: skip
-        said.append(f"{pair}: beaten by none, cheapest first: {_told(of, front)}.")
+        said.append(f"{pair}: beaten by none (ringed), cheapest first: {_told(of, front)}.")
     return style.panels(
         parts,
         height=430,
@@ -62,7 +63,7 @@ def _dot(
     method: str,
     of: Mapping[Any, float],
     timings: float | Sequence[float],
-    labelled: bool,
+    unbeaten: bool,
     listed: bool,
 ) -> dict[str, Any]:
     """One method's point: median cost, mean accuracy, and the spread of both."""
@@ -73,9 +74,9 @@ def _dot(
     spread = statistics.stdev(values) if len(values) > 1 else 0.0
     seeds = f"± {spread:.1f}, n = {len(values)}" if len(values) > 1 else "(one seed)"
     return {
-        "type": "scatter", "mode": "markers+text", "x": [x], "y": [y], "name": method,
-        "text": [method if labelled else ""], "textposition": "top center",
-        "marker": {"color": look["color"], "symbol": look["symbol"], "size": 10},
+        "type": "scatter", "mode": "markers", "x": [x], "y": [y], "name": method,
+        "marker": {"color": look["color"], "symbol": look["symbol"], "size": 10,
+                   "line": {"color": style.COLOURS["black"], "width": 2 if unbeaten else 0}},
         "error_y": {"array": [spread]},
         "error_x": {"array": [max(times) - x], "arrayminus": [x - min(times)]},
         "hovertemplate": f"{method}: {x:+.1f} ms, {y:.1f} % {seeds}<extra></extra>",

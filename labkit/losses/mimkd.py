@@ -18,7 +18,7 @@ bounds on the mutual information of local and global representations are maximis
 architectures are arbitrary. The estimator is the one of Hjelm et al. (2019), "Learning deep
 representations by mutual information estimation and maximization" (DIM), and ours gives the
 numbers of its code. Our reading, all else:
-  - the three terms above, each with critics of its own; every weight 1 as a starting point;
+  - the three terms above, each with critics of its own; every weight 1;
   - local: the teacher's vector against the student's map (`direction` has the other one and both);
   - feature: the last three stages, as in the benchmarks' baselines; a term of several critics is
     their mean; others are other pictures at the same position, never other positions;

@@ -3,6 +3,7 @@
 from labkit.models.critics import BilinearCritic, ConcatCritic, SeparableCritic
 from labkit.models.features import Features
 from labkit.models.heads import FeatureAdapter, Projection
+from labkit.models.image_text import ImageText, load_image_text, save_image_text
 from labkit.models.registry import MODELS, build, macs, parameters
 from labkit.models.teachers import load_teacher, save_teacher, teacher_card
 from labkit.models.text import TEXT_MODELS, Reading, TextClassifier, build_text
@@ -16,6 +17,7 @@ __all__ = [
     "ConcatCritic",
     "FeatureAdapter",
     "Features",
+    "ImageText",
     "Projection",
     "Reading",
     "SeparableCritic",
@@ -23,9 +25,11 @@ __all__ = [
     "WordGraph",
     "build",
     "build_text",
+    "load_image_text",
     "load_teacher",
     "macs",
     "parameters",
+    "save_image_text",
     "save_teacher",
     "straight_through",
     "teacher_card",

@@ -16,6 +16,8 @@ from labkit.training.events import (
     Step,
 )
 from labkit.training.fit import fit, streams
+from labkit.training.image_text import fit_pairs
+from labkit.training.image_text_method import unseen_combinations
 from labkit.training.method import Setting
 from labkit.training.methods import cross_entropy, distillation
 from labkit.training.recipes import RECIPES, recipe
@@ -58,6 +60,7 @@ __all__ = [
     "estimate",
     "examine",
     "fit",
+    "fit_pairs",
     "keep",
     "paired",
     "percent",
@@ -73,5 +76,6 @@ __all__ = [
     "summary",
     "teach",
     "told",
+    "unseen_combinations",
     "versions",
 ]

@@ -20,7 +20,7 @@ WCORD = {  # no published code: chosen on validation pictures (lab06-surface)
     "epsilon": 0.5,
     "negatives": 63,
 }
-MIMKD = {  # no published code: starting points of ours
+MIMKD = {  # no published code: chosen on validation pictures (lab07-surface)
     "weight_global": 1.0,
     "weight_local": 1.0,
     "weight_feature": 1.0,

@@ -44,7 +44,7 @@ import statistics
 import torch
 import torch.nn.functional as F
 
-from labkit import data, evaluation, exercises, figures, models, training, widgets
+from labkit import data, exercises, figures, models, training, widgets
 from labkit.errors import between, positive, unknown, whole
 from labkit.evaluation import comparison
 from labkit.training.recipes import rate
@@ -377,7 +377,7 @@ widgets.show(board(panel), name="entered")
 # %% [markdown]
 # ## 6. Is it the method, or what it costs?
 #
-# A method that takes longer per step could have trained longer instead. Accuracy over the *extra milliseconds* of a step, beyond those on labels alone; the teacher's own pass is in them. The line joins the methods that no other beats in both. **Predict** for the two pairs: is the best one expensive?
+# A method that takes longer per step could have trained longer instead. Accuracy over the *extra milliseconds* of a step, beyond those on labels alone; the teacher's own pass is in them. The line joins the methods, ringed, that no other beats in both. **Predict** for the two pairs: is the best one expensive?
 
 
 # %%
@@ -434,7 +434,8 @@ def look_inside(view, pair, method):
         return figures.bakeoff_inside.reliability(kept, list(dict.fromkeys(["kd", method])))
     if view == "layers":
         return figures.bakeoff_inside.alignment(kept, method)
-    return figures.bakeoff_inside.probes(kept, chance_of)
+    few = comparison.select(kept, label=["cross-entropy", "kd", method])
+    return figures.bakeoff_inside.probes(few, chance_of)
 
 
 widgets.explore(
@@ -513,7 +514,10 @@ for pair in PAIRS:
 def whole_board(pair, which, sort):
     chosen = PAIRS if pair == "both" else [pair]
     kept = comparison.select(runs, pair=chosen, label=FAMILIES[which])
-    return figures.bakeoff.board(kept, baseline="kd", sort=sort, ms=costs[chosen[0]]["ms"])
+    ms = {
+        m: statistics.fmean(statistics.median(costs[p]["ms"][m]) for p in chosen) for m in methods
+    }
+    return figures.bakeoff.board(kept, baseline="kd", sort=sort, ms=ms)
 
 
 widgets.explore(
@@ -617,7 +621,119 @@ print(f"{sum(d.shown for d in comparison.differences(both, 'kd'))} differences s
 # Replace the `raise` line, run the cell, then run its check. The checks compute the usual wrong
 # answers too, so they can often name what went wrong.
 #
-# {{EXERCISES}}
+# ### Exercise 1 - the paired interval
+#
+# Given two lists of accuracies, same seeds in the same order, return the mean difference `ours - theirs` and both ends of its 95 % interval.
+
+
+# %% tags=["exercise"]
+def my_interval(ours, theirs):
+    # BEGIN SOLUTION
+    d = [a - b for a, b in zip(ours, theirs, strict=True)]
+    mean = statistics.fmean(d)
+    half = float(stdtrit(len(d) - 1, 0.975)) * statistics.stdev(d) / math.sqrt(len(d))
+    return mean, mean - half, mean + half
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:paired"]
+exercises.lab08.interval.check(my_interval)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# First the differences, one for each seed; then forget the two lists. `stdtrit(n - 1, 0.975)` is Student's quantile.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2 - Holm's correction
+#
+# Given p-values, return the adjusted ones, in the order given.
+
+
+# %% tags=["exercise"]
+def my_holm(p):
+    # BEGIN SOLUTION
+    adjusted, highest = [0.0] * len(p), 0.0
+    for done, place in enumerate(sorted(range(len(p)), key=lambda i: p[i])):
+        highest = max(highest, min(1.0, (len(p) - done) * p[place]))
+        adjusted[place] = highest
+    return adjusted
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:corrected"]
+exercises.lab08.holm.check(my_holm)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Walk through the places in the order of their p-values: `sorted(range(len(p)), key=lambda i: p[i])`. Remember the largest so far.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 3 - find the flaw
+#
+# Three invented tables. What is wrong with each?
+
+# %%
+exercises.lab08.tables()
+
+
+# %% [markdown]
+# Return the flaw's key for the table `"A"`, `"B"` or `"C"`.
+
+
+# %% tags=["exercise"]
+def my_flaw(table):
+    # BEGIN SOLUTION
+    return {"A": "best epoch", "B": "epochs", "C": "settings on test"}[table]
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:flaws"]
+for name, each in exercises.lab08.flaw.items():
+    print(name, each.check(my_flaw))
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Go line by line, and ask of each: could this alone make the right column look better?
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 4 - design a fair comparison
+#
+# Given a list of runs, return those that may be compared: tuples `(method, method, pair, seed)`. Both runs must have the same pair, seed, epochs, pictures (`train`) and batch size, and different methods. Each two of them once.
+
+# %%
+exercises.lab08.runs()[:3]
+
+
+# %% tags=["exercise"]
+def my_comparable(runs):
+    # BEGIN SOLUTION
+    same = ("pair", "seed", "epochs", "train", "batch_size")
+    return [
+        (a["method"], b["method"], a["pair"], a["seed"])
+        for a, b in itertools.combinations(runs, 2)
+        if all(a[k] == b[k] for k in same) and a["method"] != b["method"]
+    ]
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:comparable"]
+exercises.lab08.comparable.check(my_comparable)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `itertools.combinations(runs, 2)` gives each two runs once.
+#
+# </details>
 
 # %% [markdown]
 # ## 11. Recap

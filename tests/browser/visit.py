@@ -247,12 +247,24 @@ class PanelView:
 
     def drag(self, pixels: float) -> None:
         """Drag the first slider by mouse."""
-        place = self.handle().bounding_box()
+        place = self._at_rest()
         x, y = place["x"] + place["width"] / 2, place["y"] + place["height"] / 2
         self.page.mouse.move(x, y)
         self.page.mouse.down()
         self.page.mouse.move(x + pixels, y, steps=8)
         self.page.mouse.up()
+
+    def _at_rest(self) -> dict[str, float]:
+        """Where the first slider's handle is, once cells above no longer push it about."""
+        before = None
+        for _ in range(50):
+            self.handle().scroll_into_view_if_needed()
+            place = self.handle().bounding_box()
+            if place == before:
+                break
+            before = place
+            self.page.wait_for_timeout(200)
+        return place
 
     def latency(self, presses: int = 30, pause: int = 60) -> dict[str, float]:
         """Milliseconds from a key press on the slider to the first change of the drawing."""

@@ -121,9 +121,9 @@ def test_cost_joins_what_none_beats(few):
     assert list(stairs.x) == [0.1, 1.0, 20.0] and stairs.line.shape == "hv"
     (crd,) = drawn_of(made, "crd")
     assert (crd.x[0], crd.error_x.array[0], crd.error_x.arrayminus[0]) == (20, 6, 1)
-    assert crd.text[0] == "crd" and drawn_of(made, "ckd")[0].text[0] == ""
+    assert crd.marker.line.width and not drawn_of(made, "ckd")[0].marker.line.width
     assert figures.caption(made) == (
-        "a-b: beaten by none, cheapest first: rkd, kd (one seed), crd (crd above kd)."
+        "a-b: beaten by none (ringed), cheapest first: rkd, kd (one seed), crd (crd above kd)."
     )
     sent(made)
 
