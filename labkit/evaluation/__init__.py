@@ -35,7 +35,7 @@ from labkit.evaluation.information import (
 )
 from labkit.evaluation.pointing import Pointing, loudest, pointing
 from labkit.evaluation.predict import accuracy, predict
-from labkit.evaluation.probe import pooled, probe
+from labkit.evaluation.probe import LinearProbe, linear_probe, pooled, probe
 from labkit.evaluation.retrieval import Retrieval, recall, retrieval
 from labkit.evaluation.similarity import (
     class_similarity,
@@ -57,6 +57,7 @@ __all__ = [
     "Difference",
     "Fidelity",
     "Grounding",
+    "LinearProbe",
     "Pointing",
     "Ranking",
     "Retrieval",
@@ -85,6 +86,7 @@ __all__ = [
     "group_similarity",
     "holm",
     "in_bins",
+    "linear_probe",
     "loudest",
     "mutual_information",
     "only",

@@ -4,7 +4,7 @@ import torch
 from pytest import approx, raises
 
 from labkit import data, models
-from labkit.evaluation import pooled, probe
+from labkit.evaluation import linear_probe, pooled, probe
 
 
 def clouds(count, apart, seed=0):
@@ -54,3 +54,25 @@ def test_bad_input_is_named():
         probe(x, y, x, y, penalty=0)
     with raises(ValueError, match="30 features and 29 labels"):
         probe(x, y[1:], x, y)
+
+
+def test_logistic_regression_reads_what_is_apart_and_says_its_c():
+    x, y = clouds(600, 8.0)
+    z, w = clouds(300, 8.0, seed=1)
+    found = linear_probe(x, y, z, w)
+    assert found.accuracy == approx(1.0, abs=0.01)
+    assert found.chosen in (0.01, 0.1, 1.0, 10.0)
+
+
+def test_c_is_the_one_with_the_best_folds():
+    draw = torch.Generator().manual_seed(0)
+    y, w = torch.arange(120) % 2, torch.arange(400) % 2
+    x, z = (torch.randn(len(of), 200, generator=draw) for of in (y, w))
+    x[:, 0] += 3.0 * y
+    z[:, 0] += 3.0 * w
+    alone = [linear_probe(x, y, z, w, strengths=(c,)) for c in (0.001, 0.1, 1000.0)]
+    assert len({one.validated for one in alone}) == 3
+    best = max(alone, key=lambda one: one.validated)
+    assert linear_probe(x, y, z, w, strengths=(0.001, 0.1, 1000.0)) == best
+    with raises(ValueError, match="each example needs its label"):
+        linear_probe(x, y[:-1], z, w)
