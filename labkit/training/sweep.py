@@ -162,13 +162,12 @@ def _row(
     settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any] | None
 ) -> dict[str, Any]:
     """Means over seeds; no difference where the row to compare with did not run for the pair."""
+    results = [r["result"] for r in runs.values()]
     test = {seed: r["result"]["test_accuracy"] for seed, r in runs.items()}
     against = {seed: r["result"]["test_accuracy"] for seed, r in (base or {}).items()}
     return {
         **settings,
-        "test_accuracy": summary(test.values()),
-        "test_loss": summary(r["result"]["test_loss"] for r in runs.values()),
-        "val_accuracy": summary(r["result"]["val_accuracy"] for r in runs.values()),
+        **{name: summary(r[name] for r in results) for name in sorted(results[0])},
         "difference": paired(test, against) if test.keys() & against.keys() else None,
         "seconds": summary(r["seconds"] for r in runs.values()),
     }

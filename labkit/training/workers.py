@@ -1,4 +1,4 @@
-"""What does one run of a sweep: a training, or a lab's notebook from top to bottom."""
+"""What does one run of a sweep: a training, one of pairs, or a lab's notebook."""
 
 import json
 import time
@@ -15,6 +15,7 @@ from labkit.training.device import pick_device
 from labkit.training.distill import features, guided
 from labkit.training.events import Control, Event
 from labkit.training.fit import fit, seed_of
+from labkit.training.image_text_runs import Captioned
 from labkit.training.inside import inside
 from labkit.training.method import Setting
 from labkit.training.registry import entry, make
@@ -39,6 +40,8 @@ def worker(spec: Mapping[str, Any], out: Path, device: str = "auto") -> Worker:
     """The worker that a spec asks for; notebooks are written into the folder named as `out`."""
     if "notebook" in spec:
         return Notebooks(spec, out.with_suffix(""))
+    if "captions" in spec:
+        return Captioned(spec, device)
     return Trainer(spec, device)
 
 

@@ -1,0 +1,78 @@
+"""Sweeps of image-text pairs: the worker of a spec with `captions`."""
+
+import inspect
+import json
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from labkit import data
+from labkit.data import captions
+from labkit.models.image_text import ImageText
+from labkit.training.device import pick_device
+from labkit.training.events import Control
+from labkit.training.image_text import fit_pairs
+from labkit.training.image_text_method import KNOBS, unseen_combinations
+from labkit.training.run import run
+
+TOWERS = ("network", "text", "dim", "width", "scale", "bias", "seed")
+PASSED = tuple(
+    name
+    for name in inspect.signature(fit_pairs).parameters
+    if name not in ("model", "dataset", "level", "held_out", "control", "device", "config")
+)
+
+
+class Captioned:
+    """Trains pairs by the settings of `fit_pairs` and `ImageText`; the pictures stay in memory.
+
+    captions: the level; held_out: how many textures of each shape are left out (none unless given)
+    Scale and bias start as their papers have them, unless a row says otherwise (`start`).
+    """
+
+    def __init__(self, spec: Mapping[str, Any], device: str = "auto") -> None:
+        self.spec, self.device = spec, pick_device(device)
+        self.pictures = lru_cache(maxsize=1)(self._pictures)
+
+    def run(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """One training; `settings` are those of `sweep.expand`."""
+        dataset = self.pictures(json.dumps(settings.get("data", self.spec["data"])))
+        model, loss = built(settings), settings.get("loss", "clip")
+        knobs = {k: float(settings.get(k, v)) for k, v in KNOBS.get(loss, {}).items()}
+        events = fit_pairs(
+            model,
+            dataset,
+            level=settings["captions"],
+            held_out=unseen_combinations(settings["held_out"]) if settings.get("held_out") else (),
+            control=Control(**knobs),
+            device=self.device,
+            **{k: settings[k] for k in PASSED if k in settings},
+        )
+        record = run(events, on_event=lambda event: None)
+        for point in record["curve"]:
+            point.update({k: round(v, 4) for k, v in point.items() if isinstance(v, float)})
+            point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
+        del record["config"]
+        return record
+
+    def _pictures(self, described: str) -> data.Dataset:
+        return data.load(**json.loads(described), progress=False).to(self.device)
+
+
+def built(settings: Mapping[str, Any]) -> ImageText:
+    """The two towers of a run before it: what its settings name, else the usual ones."""
+    named = {k: settings[k] for k in TOWERS if k in settings}
+    loss, size = settings.get("loss", "clip"), settings.get("batch_size", 64)
+    return ImageText(captions.VOCABULARY, **{**start(loss, size), **named})
+
+
+def start(loss: str, batch_size: int) -> dict[str, float]:
+    """Scale and bias before training: 1 / 0.07 and 0 (CLIP), and SigLIP's 10 and -log(B - 1).
+
+    SigLIP's paper starts at bias -10, for batches of thousands; log(B - 1) is what balances one
+    pair against B - 1 others.
+    """
+    if loss != "siglip":
+        return {"scale": 1 / 0.07, "bias": 0.0}
+    return {"scale": 10.0, "bias": -math.log(max(batch_size - 1, 1))}

@@ -1,0 +1,52 @@
+"""Sweeps of image-text pairs: one record a run, compared within a batch size."""
+
+import json
+import math
+
+from pytest import approx, mark, raises
+
+from labkit.training import image_text_runs, sweep
+
+SPEC = {
+    "captions": "class",
+    "baseline": "clip",
+    "data": {"name": "motif100", "train": 200, "val": 100, "test": 100},
+    "pairs": {"B = 10": {"batch_size": 10}, "B = 20": {"batch_size": 20}},
+    "network": "linear",
+    "pictures": 100,
+    "evaluations": 1,
+    "rows": {
+        "clip": {"loss": "clip", "seeds": 2},
+        "all": {"loss": "clip_lite", "negatives": 99, "seeds": 2, "pairs": ["B = 20"]},
+    },
+}
+
+
+@mark.slow
+def test_rows_are_compared_within_their_batch_size_and_resumed(tmp_path):
+    records = sweep.sweep(SPEC, tmp_path / "s.jsonl", device="cpu")
+    assert len(records) == 6
+    table = sweep.summarise(records, "clip")["by_label"]
+    row = table["B = 20/all"]
+    assert row["difference"]["n"] == 2
+    mean = {k: table[f"B = 20/{k}"]["test_accuracy"]["mean"] for k in ("clip", "all")}
+    assert row["difference"]["mean"] == approx(mean["all"] - mean["clip"])
+    assert {"test_image_to_text", "scale"} <= row.keys()
+    before = (tmp_path / "s.jsonl").read_text()
+    assert json.dumps(sweep.sweep(SPEC, tmp_path / "s.jsonl")) == json.dumps(records)
+    assert (tmp_path / "s.jsonl").read_text() == before
+
+
+def test_scale_and_bias_start_as_their_papers_have_them():
+    clip = image_text_runs.built({"loss": "clip", "seed": 0})
+    assert clip.scale.item() == approx(1 / 0.07)
+    siglip = image_text_runs.built({"loss": "siglip", "batch_size": 64, "seed": 0})
+    assert (siglip.scale.item(), siglip.bias.item()) == (approx(10), approx(-math.log(63)))
+    mine = image_text_runs.built({"loss": "siglip", "scale": 5.0, "bias": -1.0, "seed": 0})
+    assert (mine.scale.item(), mine.bias.item()) == (approx(5), approx(-1))
+
+
+def test_a_wrong_loss_is_said(tmp_path):
+    wrong = SPEC | {"rows": {"clip": {"loss": "nothing", "seeds": 1}}}
+    with raises(ValueError, match="unknown loss 'nothing'"):
+        sweep.sweep(wrong, tmp_path / "s.jsonl", device="cpu")
