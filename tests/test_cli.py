@@ -2,11 +2,13 @@
 
 import json
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from PIL import Image
 
-from labkit import cli, commands, notebooks, training
+from labkit import cli, commands, models, notebooks, training
 
 SPEC = """
 baseline: labels
@@ -126,6 +128,24 @@ def test_teach_names_its_data(capsys, tmp_path, monkeypatch):
     assert card["config"]["augment"] == "none"
     assert card["shipped"]["pictures"] == 200 and 0 < card["shipped"]["calibration_error"] < 1
     assert not list((tmp_path / "store").rglob("step-*"))  # checkpoints go when it is done
+
+
+@pytest.mark.slow
+def test_teach_takes_other_pictures_and_a_recipe(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("labkit.models.teachers.TEACHERS", tmp_path)
+    monkeypatch.setenv("LABKIT_DATA", str(tmp_path / "store"))
+    short = replace(training.recipe("repdistiller"), epochs=1)
+    monkeypatch.setitem(training.RECIPES, "repdistiller", short)
+    for number in range(40):
+        place = tmp_path / "mine" / "ab"[number % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), (6 * number, 0, 0)).save(place / f"{number}.png")
+    options = ["--data", f"folder:{tmp_path / 'mine'}", "--recipe", "repdistiller"]
+    assert cli.main(["teach", "linear", *options]) == 0
+    card = json.loads((tmp_path / "linear-mine.json").read_text())
+    assert card["classes"] == 2
+    assert card["config"]["schedule"] == "steps"
+    assert models.load_teacher("linear-mine")
 
 
 def test_unknown_model_is_one_line_with_the_nearest(capsys):

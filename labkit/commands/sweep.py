@@ -14,7 +14,8 @@ EXAMPLES = """
   labkit sweep mine.yaml --engine ray         the same on all cores of this machine
   labkit sweep mine.yaml --engine ray --address auto --gpus 0.25
                                               on a Ray cluster, four runs to a GPU
-A spec with `notebook: 04` in place of data and networks runs that lab with other parameters.
+A spec with `notebook: 04` in place of data and networks runs that lab with other parameters;
+one with `captions: attributes` in place of teacher and method trains pairs of images and words.
 """
 
 
