@@ -1,0 +1,248 @@
+# %% [markdown]
+# # Lab 09 - CLIP-Lite: images and words with one negative
+#
+# {{colab_badge}}
+#
+# **Paper.** Shrivastava, Selvaraju, Naik, Ordonez, *CLIP-Lite: Information Efficient Visual Representation Learning with Language Supervision* (AISTATS 2023, arXiv 2112.07133). <!-- published -->
+#
+# **Claim.** CLIP learns what pictures show from their captions, by telling each picture's caption from all others of a large batch. CLIP-Lite asks less: *one* other caption for each picture. With a bound on mutual information that judges pairs one by one, that is enough, and small batches and few pictures will do.
+#
+# **What is whose.** The loss, the critic and the projection heads follow the authors' code, whose numbers ours gives; CLIP and SigLIP follow theirs. The pictures, captions and networks are ours, and small: nothing here speaks of photographs from the web.
+#
+# | budget | time on {{record:times.cores}} CPU cores | what you get |
+# |---|---|---|
+# | `smoke` | under a minute | everything runs; your own pair means nothing yet |
+# | `lecture` | some minutes | your own pair reads shapes and textures, one seed |
+# | `paper` | a GPU; not timed yet | more pictures |
+#
+# **Afterwards you can** write three losses for images and words, say which loss value is perfect, classify with sentences, find pictures with words, and name four things that such a model does *not* know although it looks so.
+
+# %% [markdown]
+# ## 1. Set-up
+#
+# These numbers steer the lab: change one and *Run All*. Most of them are also sliders later on.
+
+# %% tags=["bootstrap"]
+
+# %% tags=["parameters"]
+BUDGET = "smoke"  # "smoke", "lecture" or "paper"
+LEVEL = "attributes"  # what a caption tells: "class", "attributes" or "scene"
+TEMPERATURE = 0.07  # tau > 0, before training; the scale of the scores is 1 / tau, and is learnt
+NEGATIVES = 1  # K, 1..63: other captions for each picture, of CLIP-Lite
+BATCH = 64  # B, 2..512 pairs
+SEED = 0
+DEVICE = "auto"  # "auto", "cpu", "cuda" or "mps"
+DRIVER = "auto"  # how the training panel runs: "auto", "thread", "tick" or "blocking"
+
+# %%
+import functools
+import math
+
+import torch
+import torch.nn.functional as F
+
+from labkit import data, evaluation, exercises, figures, losses, models, training, widgets
+from labkit.data import captions
+from labkit.errors import between, positive, whole
+
+positive("TEMPERATURE", TEMPERATURE), whole("SEED", SEED, 0)
+between("BATCH", whole("BATCH", BATCH), 2, 512)
+between("NEGATIVES", whole("NEGATIVES", NEGATIVES), 1, 63)
+captions.factors_told(LEVEL)
+training.pick_driver(DRIVER)  # a mistake in any of them shows here
+budget = training.budget(BUDGET)
+device = training.pick_device(DEVICE)
+dataset = data.load("motif100", train=budget.train, val=budget.val, test=budget.test)
+
+# %% [markdown]
+# Motif-100's pictures are drawn from *factors* (shape, texture, size, colour, place, background), so a caption is a true sentence about some of them. Three levels of talkativeness:
+
+# %% tags=["nbval-check-output", "name:captions"]
+shown = dataset.test.subset(torch.arange(6))
+for level in captions.LEVELS:
+    print(f"{level:10} {captions.write(shown.factors, level)[0]}")
+
+# %% [markdown]
+# A **pair** of towers: one network turns a picture into $D$ numbers, another a caption, both of length 1. The **score** of picture $i$ and caption $j$ is their cosine times a *scale*, which is one over a temperature: $T_{ij} = \cos(x_i, y_j) / \tau$. One pair ships with the lab, trained by CLIP-Lite's loss.
+
+# %%
+pair = models.load_image_text("clip_lite")
+pair.to(device)
+print(f"{models.parameters(pair):,} numbers; scale {pair.scale.item():.1f}")
+
+# %% [markdown]
+# ## 2. A puzzle
+#
+# Three perfect models. Captions name the class, there are ten classes, and each model gives every right pair the best score there can be. Their CLIP losses:
+
+# %%
+widgets.show(figures.clip_floors.puzzle([16, 64, 256], classes=10), name="puzzle")
+
+# %% [markdown]
+# **Why is the third one's loss so large, if nothing can be improved?** Note down your guess before you go on.
+
+# %% [markdown]
+# ## 3. The idea you can drag
+#
+# ### Who is looked at
+#
+# The matrix holds all scores of a batch: own pairs on the diagonal. Right: how strongly each cell is pushed by the loss (the gradient). **Predict** for CLIP, SigLIP and CLIP-Lite: how many of the cells are pushed? Then drag the batch, the negatives, the temperature, and SigLIP's bias.
+
+
+# %%
+def look(loss, batch, negatives, temperature, bias):
+    return figures.clip_scores.scores(loss, int(batch), int(negatives), temperature, bias)
+
+
+widgets.explore(
+    look,
+    name="scores",
+    loss=widgets.choice("loss", "clip_lite", figures.clip_scores.LOSSES),
+    batch=widgets.negatives(16, [2, 4, 8, 16, 32], label="batch B"),
+    negatives=widgets.negatives(1, [1, 3, 7, 15, 31], label="negatives K"),
+    temperature=widgets.temperature(TEMPERATURE, low=0.015625, high=2.0, label="tau"),
+    bias=widgets.slider("bias", 0.0, -10, 2, 0.5),
+)
+
+# %% [markdown]
+# **Explain.** *CLIP* is a choice among all: a softmax along each row (which caption?) and each column (which picture?). Every cell competes with every other of its row. *SigLIP* judges each cell by itself, and adds all up: with $B - 1$ wrong pairs for each right one, the wrong ones dominate unless a **bias** makes "no" the usual answer; $-\log(B - 1)$ balances them. *CLIP-Lite* judges cells by themselves too, but only own pairs and, for each picture, the next $K$ captions, whose *mean* it takes. Two diagonals at $K = 1$; no bias is needed, because the balance is one to one whatever $B$. <!-- theory -->
+#
+# ### What a loss cannot go below
+#
+# If a caption tells only the class, two pictures of one class have the *same* caption, and no model can tell whose it is. **Predict** which of the three losses then depends on the batch. Then drag the batch and the number of classes.
+
+
+# %%
+def floor(batch, classes):
+    return figures.clip_floors.floors(int(batch), int(classes))
+
+
+widgets.explore(
+    floor,
+    name="floors",
+    batch=widgets.negatives(256, [2, 4, 16, 64, 256, 1024], label="batch B"),
+    classes=widgets.negatives(10, [2, 10, 100, 1000], label="classes C"),
+)
+
+# %% tags=["nbval-check-output", "name:floors"]
+for batch in (16, 64, 256):
+    clip, lite = evaluation.clip_floor(batch, 10), evaluation.clip_lite_floor(10)
+    told = math.log(batch) - clip
+    print(f"B = {batch:3}: CLIP {clip:.3f}, CLIP-Lite {lite:.3f}; log B - CLIP = {told:.3f} nats")
+print(f"what there is to know: log 10 = {math.log(10):.3f} nats")
+
+# %% [markdown]
+# **Explain.** That is the puzzle's answer: a loss of 3.26 is *perfect* there. What the three models know is the same; $\log B$ minus the loss says so, and it rises to $\log C$, the information of the caption about the picture. <!-- theory -->
+# CLIP-Lite's floor does not move with the batch. But its value is no information in nats (lab 07): for that the *scores* must be read out. And richer captions lower every floor: there is more to tell pictures apart.
+
+# %% [markdown]
+# ## 4. The equation, executed
+#
+# $$L_\text{CLIP} = \tfrac12 \left( \text{CE}(T, i) + \text{CE}(T^\top, i) \right) \qquad L_\text{SigLIP} = \tfrac1B \sum_{ij} \text{softplus}(-z_{ij} (T_{ij} + b)) \qquad L_\text{Lite} = \underset{i}{\text{mean}}\, \text{softplus}(-T_{ii}) + \underset{i, k}{\text{mean}}\, \text{softplus}(T_{i, i + k})$$
+#
+# with $z_{ij} = 1$ for own pairs and $-1$ for others. The numbers of the authors' codes on this input, as we ran them: CLIP 0.7110083508, SigLIP at scale 10 and bias -10 5.5855163781. <!-- published -->
+
+# %% tags=["nbval-check-output", "name:equations"]
+draw = torch.Generator().manual_seed(0)
+a = torch.randn(16, 32, generator=draw, dtype=torch.float64)
+b = 0.5 * a + torch.randn(16, 32, generator=draw, dtype=torch.float64)
+x, y = F.normalize(a, dim=1), F.normalize(b, dim=1)  # [B, D] pictures, captions
+cosines, own = x @ y.T, torch.arange(len(x))
+
+T = cosines / 0.07
+clip = (F.cross_entropy(T, own) + F.cross_entropy(T.T, own)) / 2
+z = 2 * torch.eye(len(x), dtype=x.dtype) - 1
+siglip = F.softplus(-z * (10 * cosines - 10)).sum() / len(x)
+T = cosines / TEMPERATURE
+others = torch.stack([T[own, (own + k) % len(x)] for k in range(1, 1 + min(NEGATIVES, 15))])
+lite = F.softplus(-T.diagonal()).mean() + F.softplus(others).mean()
+print(f"CLIP {clip:.10f}, SigLIP {siglip:.10f}")
+print(f"CLIP-Lite, tau = {TEMPERATURE:g}, K = {len(others)}: {lite:.4f}")
+
+# %% tags=["nbval-check-output", "name:agree"]
+torch.testing.assert_close(losses.clip(a, b, scale=1 / 0.07), clip)
+torch.testing.assert_close(losses.siglip(a, b, scale=10, bias=-10), siglip)
+k = min(NEGATIVES, 15)
+torch.testing.assert_close(losses.clip_lite(a, b, scale=1 / TEMPERATURE, negatives=k), lite)
+two = losses.siglip(a[:2], b[:2], scale=5.0, bias=0), losses.clip_lite(a[:2], b[:2], scale=5.0)
+print(f"labkit agrees. B = 2, no bias: SigLIP {two[0]:.6f}, CLIP-Lite {two[1]:.6f}")
+nothing = losses.clip_lite(torch.eye(4)[:2].repeat(2, 1), torch.eye(4)[2:].repeat(2, 1), scale=1.0)
+print(f"all scores 0: {nothing:.6f} = 2 log 2")
+
+# %% [markdown]
+# At $B = 2$ and without a bias SigLIP *is* CLIP-Lite. The difference between the two is a sum against a mean.
+
+# %% [markdown]
+# ## 5. Train it
+#
+# The whole method: both towers, a loss, and captions that stay true when a picture is mirrored ("on the left" becomes "on the right").
+
+
+# %%
+def begin(loss, source=dataset, pictures=4 * budget.train, control=None, **settings):
+    starts = {"scale": 10.0, "bias": -math.log(BATCH - 1)} if loss == "siglip" else {}
+    towers = models.ImageText(
+        captions.VOCABULARY, **{"scale": 1 / TEMPERATURE, **starts}, seed=SEED
+    )
+    control = control or training.Control(negatives=float(NEGATIVES), margin=0.2)
+    events = training.fit_pairs(
+        towers, source, loss=loss, level=LEVEL, pictures=pictures, batch_size=BATCH,
+        held_out=training.unseen_combinations(), seed=SEED, device=device, control=control,
+        **settings,
+    )  # fmt: skip
+    return events, towers
+
+
+yours = {}
+for name, loss in (("CLIP", "clip"), ("SigLIP", "siglip"), ("CLIP-Lite", "clip_lite")):
+    events, towers = begin(loss)
+    yours[name] = training.run(events, name=name)
+    result = yours[name]["result"]
+    print(f"{name}: {result['test_accuracy']:.1%} right by the class's name, R@1 of pictures")
+    print(f"   {result['test_text_to_image']:.1%}; scale {result['scale']:.1f}")
+print(f"(chance is {1 / dataset.classes:.1%}; the smoke budget is too short to leave it)")
+
+# %% [markdown]
+# One texture of each shape was *left out* of the training (`held_out`): the words are known, their combination is not. We ask for it in section 7.
+#
+# ### Live
+#
+# Press *Start*. Things to try:
+#
+# - Stop and move **negatives** from 1 to 63. The loss hardly moves; what does, is how noisy it is.
+# - Start again with another `BATCH` in section 1; how many steps are there now for the same number of pictures?
+
+
+# %%
+@functools.cache
+def bench():
+    return data.load("motif100", train=20_000, val=1000, test=2000)  # of the recorded runs
+
+
+def live(control):
+    pictures = 240_000 if BUDGET != "paper" else 4 * budget.train
+    return begin("clip_lite", bench(), pictures, control, evaluations=6)[0]
+
+
+widgets.TrainingPanel(
+    "pairs",
+    live,
+    knobs={"negatives": widgets.negatives(NEGATIVES, [1, 3, 7, 15, 31, 63])},
+    driver=DRIVER,
+)
+
+# %% [markdown]
+# ## 6. Is it the loss, or the number of negatives?
+#
+# CLIP-Lite differs from CLIP in *two* things: the form of the loss, and how many negatives it sees. So there is a fourth runner, CLIP-Lite's loss with *all* other captions. All see equally many pictures; small batches take more steps. {{record:lab09.by_label.B = 64/clip.test_accuracy.n}} seeds each. **Predict** which curve falls towards small batches.
+
+# %%
+lab09 = training.reference("lab09")
+widgets.show(figures.clip_records.batches(lab09["rows"]), name="batches")
+
+# %% tags=["nbval-check-output", "name:fair"]
+measured = lab09["by_label"]
+for batch in (16, 64, 256, 512):
+    for row in ("clip_lite", "clip_lite, all negatives", "siglip"):
+        print(f"B = {batch:3}: {row:25} minus CLIP", end=" ")
+        print(training.told(measured[f"B = {batch}/{row}"]["difference"]))
