@@ -1,6 +1,6 @@
 """Sliders onto figures, and a panel that trains while you watch."""
 
-from labkit.widgets.controls import alpha, choice, negatives, slider, switch, temperature
+from labkit.widgets.controls import alpha, choice, negatives, slider, switch, temperature, text
 from labkit.widgets.data import DataPanel, data_panel
 from labkit.widgets.doctor import DoctorPanel, doctor
 from labkit.widgets.explore import ExplorePanel, explore
@@ -26,5 +26,6 @@ __all__ = [
     "slider",
     "switch",
     "temperature",
+    "text",
     "update",
 ]

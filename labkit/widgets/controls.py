@@ -1,4 +1,4 @@
-"""Sliders, choices and switches: usable by keyboard, with readable numbers, the same everywhere."""
+"""Controls: usable by keyboard, with readable numbers, the same everywhere."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -72,6 +72,12 @@ def choice(label: str, value: Any, choices: Sequence[Any]) -> ipywidgets.Dropdow
     if value not in choices:
         raise unknown(label, value, [str(item) for item in choices])
     return ipywidgets.Dropdown(options=list(choices), value=value, **_look(label, slides=False))
+
+
+def text(label: str, value: str = "") -> ipywidgets.Text:
+    """A line to type into; every key press counts."""
+    look = _look(label) | {"layout": {"width": "40em"}}
+    return ipywidgets.Text(value=str(value), **look)
 
 
 def switch(label: str, value: bool = False) -> ipywidgets.Checkbox:

@@ -85,3 +85,8 @@ def test_choice_lists_the_choices_and_the_nearest():
     assert widgets.choice("axis", "log", ["linear", "log"]).value == "log"
     with pytest.raises(ValueError, match=r"linear, log.*Did you mean 'linear'"):
         widgets.choice("axis", "liner", ["linear", "log"])
+
+
+def test_a_line_to_type_into_tells_every_key():
+    line = widgets.text("find", "a red star")
+    assert (line.value, line.description, line.continuous_update) == ("a red star", "find", True)
