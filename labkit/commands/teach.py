@@ -76,8 +76,9 @@ def _pictures(options: argparse.Namespace) -> Any:
 
     if not options.data.startswith("motif100"):
         return data.load(options.data, train=options.train, test=options.test)
-    sizes = {"train": options.train or 20_000, "val": 500, "test": options.test or 10_000}
-    return data.load(options.data, **sizes, seed=1)  # the students' (seed 0) are new to the teacher
+    train, test = options.train or 20_000, options.test or 10_000
+    # seed 1: the students' pictures (seed 0) are new to the teacher
+    return data.load(options.data, train=train, val=500, test=test, seed=1)
 
 
 def _settings(options: argparse.Namespace) -> dict[str, Any]:
