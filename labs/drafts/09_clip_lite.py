@@ -358,3 +358,116 @@ before = prior(features)
 after = prior(features - 0.5 * step)
 print(f"the discriminator's loss {before:.4f}; after the encoder's step {after:.4f}")
 print("the encoder", "helps" if after < before else "fools", "the discriminator")
+
+# %% [markdown]
+# ## 10. Your turn
+#
+# Replace the `raise` line, run the cell, then run its check. The checks compute the usual wrong
+# answers too, so they can often name what went wrong. Pictures and captions come as [B, D], *not* yet of length 1.
+#
+# ### Exercise 1 - CLIP
+
+
+# %% tags=["exercise"]
+def my_clip(image, text, scale):
+    # BEGIN SOLUTION
+    T = scale * F.normalize(image, dim=1) @ F.normalize(text, dim=1).T
+    own = torch.arange(len(T))
+    return (F.cross_entropy(T, own) + F.cross_entropy(T.T, own)) / 2
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:clip"]
+exercises.lab09.clip.check(my_clip)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `F.cross_entropy(T, own)` asks each picture for its caption. Who asks each caption for its picture?
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 2 - SigLIP
+
+
+# %% tags=["exercise"]
+def my_siglip(image, text, scale, bias):
+    # BEGIN SOLUTION
+    T = scale * F.normalize(image, dim=1) @ F.normalize(text, dim=1).T + bias
+    z = 2 * torch.eye(len(T), dtype=T.dtype) - 1
+    return F.softplus(-z * T).sum() / len(T)
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:siglip"]
+exercises.lab09.siglip.check(my_siglip)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# $z$ is 1 on the diagonal and -1 elsewhere. All $B^2$ cells are added; only $B$ divides.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 3 - CLIP-Lite
+#
+# With the next `k` captions as negatives of each picture, round the end of the batch.
+
+
+# %% tags=["exercise"]
+def my_clip_lite(image, text, scale, k):
+    # BEGIN SOLUTION
+    x, y = F.normalize(image, dim=1), F.normalize(text, dim=1)
+    own = scale * (x * y).sum(1)
+    others = torch.stack([scale * (x * y.roll(-n, 0)).sum(1) for n in range(1, k + 1)])
+    return F.softplus(-own).mean() + F.softplus(others).mean()
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:clip_lite"]
+exercises.lab09.clip_lite.check(my_clip_lite)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# `y.roll(-1, 0)` puts the next caption beside each picture. No matrix is needed.
+#
+# </details>
+
+# %% [markdown]
+# ### Exercise 4 - the floor
+#
+# Return the expected CLIP loss of a perfect model on `batch` pairs, whose captions name one of `classes` equally frequent classes and nothing else.
+
+
+# %% tags=["exercise"]
+def my_floor(batch, classes):
+    # BEGIN SOLUTION
+    p, others = 1 / classes, batch - 1
+    return sum(
+        math.comb(others, m) * p**m * (1 - p) ** (others - m) * math.log(1 + m)
+        for m in range(batch)
+    )
+    # END SOLUTION
+
+
+# %% tags=["check", "nbval-check-output", "name:floor"]
+exercises.lab09.floor.check(my_floor)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# With $m$ others of its class in the batch, a picture pays $\log(1 + m)$. How likely is each $m$?
+#
+# </details>
+
+# %% [markdown]
+# ## 11. Recap
+#
+# - CLIP chooses among all; SigLIP and CLIP-Lite judge pair by pair, one adds the others up, one takes their mean.
+# - A loss has a floor that the captions decide. Know it before you call a loss stuck.
+# - A classifier can be a sentence. What it was never told, it does not know; what it was told together, it takes for one.
+#
+# **Next.** Lab 10 stays with words: which of them work together?
