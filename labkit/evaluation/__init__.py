@@ -23,7 +23,27 @@ from labkit.evaluation.comparison import (
     scores,
     select,
 )
+from labkit.evaluation.edges import (
+    Edge,
+    EdgePrecision,
+    average_precision,
+    co_occurrence,
+    edge_precision,
+    pmi,
+    random_precision,
+    strongest_edges,
+    word_edges,
+)
 from labkit.evaluation.estimates import bounds, optimal_factors
+from labkit.evaluation.faithfulness import (
+    Aopc,
+    Occlusion,
+    aopc,
+    interaction_occlusion,
+    post_hoc_accuracy,
+    strongest,
+    text_logits,
+)
 from labkit.evaluation.fidelity import Fidelity, fidelity
 from labkit.evaluation.gradients import gradient_signal
 from labkit.evaluation.grounding import Grounding, grad_cam, grounding
@@ -43,6 +63,7 @@ from labkit.evaluation.similarity import (
     group_similarity,
     rank_agreement,
 )
+from labkit.evaluation.word_attribution import lime_weights, shapley_weights
 from labkit.evaluation.zero_shot import (
     ZeroShot,
     class_embeddings,
@@ -53,16 +74,22 @@ from labkit.evaluation.zero_shot import (
 )
 
 __all__ = [
+    "Aopc",
     "Bias",
     "Difference",
+    "Edge",
+    "EdgePrecision",
     "Fidelity",
     "Grounding",
     "LinearProbe",
+    "Occlusion",
     "Pointing",
     "Ranking",
     "Retrieval",
     "ZeroShot",
     "accuracy",
+    "aopc",
+    "average_precision",
     "averaged",
     "background_bias",
     "background_information",
@@ -74,8 +101,10 @@ __all__ = [
     "class_similarity",
     "clip_floor",
     "clip_lite_floor",
+    "co_occurrence",
     "counterfactuals",
     "differences",
+    "edge_precision",
     "entropy",
     "fidelity",
     "fill",
@@ -86,6 +115,8 @@ __all__ = [
     "group_similarity",
     "holm",
     "in_bins",
+    "interaction_occlusion",
+    "lime_weights",
     "linear_probe",
     "loudest",
     "mutual_information",
@@ -93,10 +124,13 @@ __all__ = [
     "optimal_factors",
     "pareto",
     "picture_embeddings",
+    "pmi",
     "pointing",
     "pooled",
+    "post_hoc_accuracy",
     "predict",
     "probe",
+    "random_precision",
     "rank_agreement",
     "ranking",
     "recall",
@@ -104,8 +138,13 @@ __all__ = [
     "retrieval",
     "scores",
     "select",
+    "shapley_weights",
     "siglip_floor",
+    "strongest",
+    "strongest_edges",
     "text_directions",
+    "text_logits",
     "tokens",
+    "word_edges",
     "zero_shot",
 ]

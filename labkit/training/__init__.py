@@ -35,6 +35,7 @@ from labkit.training.registry import METHODS
 from labkit.training.run import Run, pick_driver, run
 from labkit.training.script import script
 from labkit.training.teach import bayes_teacher, examine, teach
+from labkit.training.text import fit_text
 
 __all__ = [
     "BUDGETS",
@@ -61,6 +62,7 @@ __all__ = [
     "examine",
     "fit",
     "fit_pairs",
+    "fit_text",
     "keep",
     "paired",
     "percent",
