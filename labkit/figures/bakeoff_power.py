@@ -134,12 +134,12 @@ def _some(
     made: Drawn, name: str, kept: NDArray[np.bool_], symbol: str, colour: str
 ) -> dict[str, Any]:
     size = {"circle-open": 4, "circle": 5, "x": 8}[symbol]
-    faint = "50" if symbol == "circle-open" else ""
+    bars = "rgba(140,140,140,0.3)" if symbol == "circle-open" else colour  # the grey, faint
     bar = {
         "array": made.half[:PICTURED][kept].tolist(),
         "thickness": 1,
         "width": 0,
-        "color": colour + faint,
+        "color": bars,
     }
     x, y = np.flatnonzero(kept).tolist(), made.mean[:PICTURED][kept].tolist()
     return {
