@@ -3,12 +3,7 @@
 import re
 from typing import Any
 
-
-def number(pattern: str, text: str) -> float:
-    """The number that the pattern's group finds."""
-    found = re.search(pattern, text)
-    assert found, f"no {pattern} in {text}"
-    return float(found[1])
+from tests.notebooks.guards import number
 
 
 def check(stored: dict[str, str], mine: dict[str, str], parameters: dict[str, Any]) -> None:

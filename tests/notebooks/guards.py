@@ -146,3 +146,10 @@ def kind_of(cell: NotebookNode) -> str:
         return next((tag for tag in ("exercise", "check") if tag in tags(cell)), "")
     folded = re.search(r"<summary>\s*(hint|solution)", cell.source, re.IGNORECASE)
     return folded[1].lower() if folded else ""
+
+
+def number(pattern: str, text: str) -> float:
+    """The number that the pattern's group finds in what a cell printed."""
+    found = re.search(pattern, text)
+    assert found, f"no {pattern} in {text}"
+    return float(found[1])
