@@ -334,7 +334,7 @@ def count(negatives):
 widgets.explore(count, name="spread", negatives=widgets.negatives(min(NEGATIVES, MOST), COUNTS))
 
 # %% [markdown]
-# **Explain.** Mean the same, spread smaller: with $K = 1$ the draw of the negatives is noise that 63 do not have (what remains then is the luck of the batch). A softmax loss has $\log(K + 1)$ in its value; this one judges each pair by itself, so its value does not know how many there are.
+# **Explain.** Mean the same, spread smaller: with $K = 1$ the draw of the negatives is noise that 63 do not have (what remains then is the luck of the batch). A softmax loss has $\log(K + 1)$ in its value; this one judges each pair by itself, so its value does not know how many there are. That does not make the noise harmless: a training follows it, step by step. Section 6 has runs with one negative.
 #
 # ### The whole loss
 #
@@ -801,7 +801,7 @@ exercises.lab07.pointing.check(my_pointing)
 #
 # - A critic is asked whether two things are of one picture. What it is shown makes the information global, local or of matched places.
 # - The JSD loss is 0 for guessing and negative for knowing. It saturates: two nats may hide in its second decimal. Read nats out of the same scores, on new pictures.
-# - The number of negatives is noise here, not value; the temperature limits what the critic can say at all.
+# - The number of negatives changes the noise of this loss, not its value; noise can still cost accuracy (section 6); the temperature limits what the critic can say at all.
 # - Estimating moves the critics, maximising moves the student too. A critic remembers: estimate on pictures that it has not seen.
 # - A heat map needs rivals: chance, always the same cell, the largest place, another picture's map.
 # - A gain over a weak baseline is not a number for somebody else's table.
