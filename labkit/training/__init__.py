@@ -17,7 +17,7 @@ from labkit.training.events import (
 )
 from labkit.training.fit import fit, streams
 from labkit.training.image_text import fit_pairs
-from labkit.training.image_text_method import unseen_combinations
+from labkit.training.image_text_method import PAIR_LOSSES, unseen_combinations
 from labkit.training.method import Setting
 from labkit.training.methods import cross_entropy, distillation
 from labkit.training.recipes import RECIPES, recipe
@@ -40,6 +40,7 @@ from labkit.training.text import fit_text
 __all__ = [
     "BUDGETS",
     "METHODS",
+    "PAIR_LOSSES",
     "RECIPES",
     "Budget",
     "Checkpoint",

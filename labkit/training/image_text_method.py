@@ -23,6 +23,7 @@ KNOBS: dict[str, dict[str, float]] = {
     "clip_lite": {"negatives": 1},
     "ranking": {"margin": 0.2},
 }
+PAIR_LOSSES = tuple(KNOBS)
 _LEARNT = {"clip": ("log_scale",), "siglip": ("log_scale", "bias"), "clip_lite": ("log_scale",)}
 
 

@@ -3,17 +3,18 @@
 import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 from labkit import data
 from labkit.data import captions
-from labkit.models.image_text import ImageText
+from labkit.data.tokens import Tokenizer
+from labkit.models.image_text import ImageText, save_image_text
 from labkit.training.device import pick_device
 from labkit.training.events import Control
 from labkit.training.image_text import fit_pairs
-from labkit.training.image_text_method import KNOBS, unseen_combinations
+from labkit.training.image_text_method import KNOBS, Writer, unseen_combinations
 from labkit.training.run import run
 
 TOWERS = ("network", "text", "dim", "width", "scale", "bias", "seed")
@@ -27,7 +28,10 @@ PASSED = tuple(
 class Captioned:
     """Trains pairs by the settings of `fit_pairs` and `ImageText`; the pictures stay in memory.
 
-    captions: the level; held_out: how many textures of each shape are left out (none unless given)
+    captions: the level; held_out: how many textures of each shape are left out, none unless given
+    templates: for pictures without factors, whose held_out are numbers of classes; both in double
+        brackets, for a list means one run each
+    ship: a name under which the pair of seed 0 is written into data/teachers
     Scale and bias start as their papers have them, unless a row says otherwise (`start`).
     """
 
@@ -38,13 +42,13 @@ class Captioned:
     def run(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """One training; `settings` are those of `sweep.expand`."""
         dataset = self.pictures(json.dumps(settings.get("data", self.spec["data"])))
-        model, loss = built(settings), settings.get("loss", "clip")
+        model, loss = built(settings, dataset), settings.get("loss", "clip")
         knobs = {k: float(settings.get(k, v)) for k, v in KNOBS.get(loss, {}).items()}
         events = fit_pairs(
             model,
             dataset,
             level=settings["captions"],
-            held_out=unseen_combinations(settings["held_out"]) if settings.get("held_out") else (),
+            held_out=left_out(settings.get("held_out", 0)),
             control=Control(**knobs),
             device=self.device,
             **{k: settings[k] for k in PASSED if k in settings},
@@ -53,18 +57,32 @@ class Captioned:
         for point in record["curve"]:
             point.update({k: round(v, 4) for k, v in point.items() if isinstance(v, float)})
             point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
-        del record["config"]
+        config = record.pop("config")
+        if "ship" in settings and settings["seed"] == 0:
+            card = {"config": config, **{k: v for k, v in record.items() if k != "curve"}}
+            save_image_text(settings["ship"], model, card)
         return record
 
     def _pictures(self, described: str) -> data.Dataset:
         return data.load(**json.loads(described), progress=False).to(self.device)
 
 
-def built(settings: Mapping[str, Any]) -> ImageText:
+def built(settings: Mapping[str, Any], dataset: data.Dataset) -> ImageText:
     """The two towers of a run before it: what its settings name, else the usual ones."""
     named = {k: settings[k] for k in TOWERS if k in settings}
     loss, size = settings.get("loss", "clip"), settings.get("batch_size", 64)
-    return ImageText(captions.VOCABULARY, **{**start(loss, size), **named})
+    words: tuple[str, ...] = captions.VOCABULARY
+    if "templates" in settings:
+        writer = Writer(dataset, settings["captions"], settings["templates"])
+        words = Tokenizer(sorted(writer.words)).words
+    return ImageText(words, **{**start(loss, size), **named})
+
+
+def left_out(held_out: int | Sequence[int]) -> Sequence[int]:
+    """Classes: those given, or so many textures of each shape of Motif-100."""
+    if not isinstance(held_out, int):
+        return held_out
+    return unseen_combinations(held_out) if held_out else ()
 
 
 def start(loss: str, batch_size: int) -> dict[str, float]:

@@ -5,6 +5,7 @@ import math
 
 from pytest import approx, mark, raises
 
+from labkit import data, models
 from labkit.training import image_text_runs, sweep
 
 SPEC = {
@@ -38,11 +39,14 @@ def test_rows_are_compared_within_their_batch_size_and_resumed(tmp_path):
 
 
 def test_scale_and_bias_start_as_their_papers_have_them():
-    clip = image_text_runs.built({"loss": "clip", "seed": 0})
+    pictures = data.load("motif100", train=100, val=100, test=100, progress=False)
+    clip = image_text_runs.built({"loss": "clip", "seed": 0}, pictures)
     assert clip.scale.item() == approx(1 / 0.07)
-    siglip = image_text_runs.built({"loss": "siglip", "batch_size": 64, "seed": 0})
+    siglip = image_text_runs.built({"loss": "siglip", "batch_size": 64, "seed": 0}, pictures)
     assert (siglip.scale.item(), siglip.bias.item()) == (approx(10), approx(-math.log(63)))
-    mine = image_text_runs.built({"loss": "siglip", "scale": 5.0, "bias": -1.0, "seed": 0})
+    mine = image_text_runs.built(
+        {"loss": "siglip", "scale": 5.0, "bias": -1.0, "seed": 0}, pictures
+    )
     assert (mine.scale.item(), mine.bias.item()) == (approx(5), approx(-1))
 
 
@@ -50,3 +54,32 @@ def test_a_wrong_loss_is_said(tmp_path):
     wrong = SPEC | {"rows": {"clip": {"loss": "nothing", "seeds": 1}}}
     with raises(ValueError, match="unknown loss 'nothing'"):
         sweep.sweep(wrong, tmp_path / "s.jsonl", device="cpu")
+
+
+@mark.slow
+def test_pictures_with_names_only_get_their_words_from_templates(tmp_path):
+    rows = {
+        "clip": {"loss": "clip", "seeds": 1, "templates": [["a photo of {}"]], "held_out": [[2, 7]]}
+    }
+    (record,) = sweep.sweep(
+        SPEC | {"rows": rows, "pairs": {"B = 10": {"batch_size": 10}}},
+        tmp_path / "s.jsonl",
+        device="cpu",
+    )
+    assert record["run"]["templates"] == ["a photo of {}"]
+    assert 0 <= record["result"]["test_held_out"] <= 1
+
+
+@mark.slow
+def test_a_row_can_ship_its_first_pair(tmp_path, monkeypatch):
+    monkeypatch.setattr(models.teachers, "TEACHERS", tmp_path)
+    rows = {"clip": {"loss": "clip_lite", "seeds": 2, "ship": "mine"}}
+    records = sweep.sweep(
+        SPEC | {"rows": rows, "pairs": {"B = 10": {"batch_size": 10}}},
+        tmp_path / "s.jsonl",
+        device="cpu",
+    )
+    card = models.teacher_card("mine")
+    assert card["result"] == records[0]["result"]
+    assert card["config"]["seed"] == 0
+    assert models.load_image_text("mine").facts["network"] == "linear"
