@@ -10,6 +10,8 @@ from typing import Any
 from labkit import data
 from labkit.data import captions
 from labkit.data.tokens import Tokenizer
+from labkit.evaluation.probe import linear_probe
+from labkit.evaluation.zero_shot import picture_embeddings
 from labkit.models.image_text import ImageText, save_image_text
 from labkit.training.device import pick_device
 from labkit.training.events import Control
@@ -31,7 +33,8 @@ class Captioned:
     captions: the level; held_out: how many textures of each shape are left out, none unless given
     templates: for pictures without factors, whose held_out are numbers of classes; both in double
         brackets, for a list means one run each
-    ship: a name under which the pair of seed 0 is written into data/teachers
+    ship: a name under which the pair of seed 0 is written into data/teachers, its card with what a
+        linear probe reads
     Scale and bias start as their papers have them, unless a row says otherwise (`start`).
     """
 
@@ -60,7 +63,7 @@ class Captioned:
         config = record.pop("config")
         if "ship" in settings and settings["seed"] == 0:
             card = {"config": config, **{k: v for k, v in record.items() if k != "curve"}}
-            save_image_text(settings["ship"], model, card)
+            save_image_text(settings["ship"], model, card | {"probe": probed(model, dataset)})
         return record
 
     def _pictures(self, described: str) -> data.Dataset:
@@ -76,6 +79,16 @@ def built(settings: Mapping[str, Any], dataset: data.Dataset) -> ImageText:
         writer = Writer(dataset, settings["captions"], settings["templates"])
         words = Tokenizer(sorted(writer.words)).words
     return ImageText(words, **{**start(loss, size), **named})
+
+
+def probed(model: ImageText, dataset: data.Dataset, most: int = 5000) -> dict[str, float]:
+    """What a linear probe with labels reads from the pictures' vectors, beside the sentences."""
+    learnt = picture_embeddings(model, dataset, "train")[:most]
+    labels = dataset.train.labels[:most].cpu()
+    found = linear_probe(
+        learnt, labels, picture_embeddings(model, dataset), dataset.test.labels.cpu()
+    )
+    return {"pictures": len(learnt), "accuracy": round(found.accuracy, 4), "C": found.chosen}
 
 
 def left_out(held_out: int | Sequence[int]) -> Sequence[int]:

@@ -296,8 +296,7 @@ print("Motif-100, %, mean ± std over seeds; 100 classes, a fifth of them never 
 # **Predict:** does a linear probe on the same pictures' vectors find the class more often than the sentences do?
 
 # %%
-learnt = evaluation.picture_embeddings(pair, dataset, "train")  # [N, D]
-with_labels = evaluation.probe(learnt, dataset.train.labels, seen, asked.labels)
+probe = models.teacher_card("clip_lite")["probe"]  # logistic regression, C by cross-validation
 textures = 5  # a class is 5 x its shape + its texture
 shape, texture = (
     (f(answer.predictions) == f(asked.labels)).double().mean()
@@ -444,7 +443,7 @@ widgets.show(figures.clip_bias.removed(found), name="bias")
 # %%
 draw = torch.Generator().manual_seed(SEED)
 for count in (1, 4, 12, 19):
-    anything = torch.linalg.qr(torch.randn(learnt.shape[1], count, generator=draw))[0].T
+    anything = torch.linalg.qr(torch.randn(seen.shape[1], count, generator=draw))[0].T
     rival = evaluation.background_bias(fooled, dataset, twins, directions=anything)
     print(
         f"{count:2} at random: {rival.other:.0%} right on another ground, {rival.follows:.0%} follow"

@@ -74,12 +74,14 @@ def test_pictures_with_names_only_get_their_words_from_templates(tmp_path):
 def test_a_row_can_ship_its_first_pair(tmp_path, monkeypatch):
     monkeypatch.setattr(models.teachers, "TEACHERS", tmp_path)
     rows = {"clip": {"loss": "clip_lite", "seeds": 2, "ship": "mine"}}
+    enough = {**SPEC["data"], "train": 300}  # three of every class, one for each fold
     records = sweep.sweep(
-        SPEC | {"rows": rows, "pairs": {"B = 10": {"batch_size": 10}}},
+        SPEC | {"data": enough, "rows": rows, "pairs": {"B = 10": {"batch_size": 10}}},
         tmp_path / "s.jsonl",
         device="cpu",
     )
     card = models.teacher_card("mine")
     assert card["result"] == records[0]["result"]
     assert card["config"]["seed"] == 0
+    assert card["probe"]["pictures"] == 300
     assert models.load_image_text("mine").facts["network"] == "linear"
