@@ -5,7 +5,8 @@
     python labs/build.py --check     exit 1 and name the notebooks that the masters no longer give
 
 A number (`01`) or a name after the options limits all three to those labs. Data cards with
-numbers from records (data/cards/source/*.md) are written to data/cards on the way.
+numbers from records (data/cards/source/*.md) are written to data/cards on the way, and the
+instructor's guide (labs/guide/source/*.md) to labs/guide.
 """
 
 import argparse
@@ -29,6 +30,7 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 from templates import BuildError, fill, read
 
 ROOT = Path(__file__).resolve().parents[1]
+PAGES = ("data/cards", "labs/guide")  # pages with numbers from records; their masters in source/
 MARK = "nbval-check-output"  # nbval compares these cells' outputs
 TODO = "raise NotImplementedError  # your code here"
 REGION = re.compile(r"^([ \t]*)# BEGIN SOLUTION\n(.*?)^[ \t]*# END SOLUTION(?:\n|\Z)", re.M | re.S)
@@ -208,10 +210,10 @@ def text_of(master: Path, notebook: Path, root: Path, run: bool = False) -> str:
     return nbformat.writes(built).rstrip("\n") + "\n"
 
 
-def cards(root: Path) -> dict[Path, str]:
-    """Every data card that quotes records, and the text it should hold."""
-    found = sorted((root / "data/cards/source").glob("*.md"))
-    return {root / "data/cards" / path.name: fill(read(path), root, path) for path in found}
+def pages(root: Path) -> dict[Path, str]:
+    """Every data card and page of the guide that quotes records, and the text it should hold."""
+    found = [path for home in PAGES for path in sorted((root / home / "source").glob("*.md"))]
+    return {path.parents[1] / path.name: fill(read(path), root, path) for path in found}
 
 
 def stale(root: Path = ROOT, names: Sequence[str] = ()) -> list[str]:
@@ -223,8 +225,8 @@ def stale(root: Path = ROOT, names: Sequence[str] = ()) -> list[str]:
             if not notebook.exists() or read(notebook) != text_of(master, notebook, root):
                 wrong.append(notebook)
     if not names:
-        made = cards(root).items()
-        wrong += [card for card, text in made if not card.exists() or read(card) != text]
+        made = pages(root).items()
+        wrong += [page for page, text in made if not page.exists() or read(page) != text]
         wrong += {*root.glob("labs/*.ipynb"), *root.glob("labs/solutions/*.ipynb")} - expected
     return sorted(path.relative_to(root).as_posix() for path in wrong)
 
@@ -246,8 +248,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
                 notebook.parent.mkdir(exist_ok=True)
                 notebook.write_text(text, encoding="utf-8", newline="\n")
                 print(f"wrote {notebook.relative_to(root).as_posix()}")
-        for card, text in ({} if options.check or options.names else cards(root)).items():
-            card.write_text(text, encoding="utf-8", newline="\n")
+        for page, text in ({} if options.check or options.names else pages(root)).items():
+            page.write_text(text, encoding="utf-8", newline="\n")
     except BuildError as error:
         print(error, file=sys.stderr)
         return 1

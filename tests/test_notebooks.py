@@ -31,6 +31,12 @@ def test_a_lab_is_found_by_number_or_name(name, labs):
     assert notebooks.find(name, solution=True) == labs / "solutions/03_small.ipynb"
 
 
+def test_the_path_of_a_notebook_is_that_notebook(labs, tmp_path):
+    handed_in = tmp_path / "03_small.ipynb"
+    handed_in.write_text("{}")
+    assert notebooks.find(str(handed_in)) == handed_in
+
+
 def test_an_unknown_lab_lists_those_there_are(labs):
     with pytest.raises(ValueError, match="Did you mean '03_small'"):
         notebooks.find("03_smal")

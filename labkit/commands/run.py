@@ -15,7 +15,7 @@ EXAMPLES = """
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("lab", help="number or name, such as 01 or 01_dark_knowledge")
+    parser.add_argument("lab", help="number, name such as 01_dark_knowledge, or a file")
     parser.add_argument(
         "-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"),
         help="set a parameter; numbers, True, False and None are read as such",

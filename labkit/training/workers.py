@@ -42,6 +42,8 @@ def worker(spec: Mapping[str, Any], out: Path, device: str = "auto") -> Worker:
         return Notebooks(spec, out.with_suffix(""))
     if "captions" in spec:
         return Captioned(spec, device)
+    if "text" in spec:
+        return Texts(spec, device)
     return Trainer(spec, device)
 
 

@@ -231,8 +231,8 @@ print(f"losses.kd agrees: {losses.kd(z, v, temperature=T):.4f} nats")
 #
 # You will derive it in exercise 2. The figure follows it over $T$ for an untrained student and
 # splits it into the part on the true class ("be right") and the part on the wrong classes ("and
-# this is what it resembles"). **Predict** which part wins at high $T$, then drag. To an untrained
-# student being right is most of the news; the other part stays when that is learnt.
+# this is what it resembles"). **Predict** which part wins at high $T$, then drag. At low $T$
+# being right is most of the news to an untrained student; the other part stays when that is learnt.
 
 # %%
 student = models.build(STUDENT, dataset.classes, seed=SEED)

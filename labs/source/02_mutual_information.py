@@ -191,7 +191,7 @@ widgets.explore(
 )
 
 # %% [markdown]
-# **Explain.** InfoNCE is wrong by the same amount every time: *bias*. NWJ is right on average, and one batch
+# **Explain.** The sentence below the figure adds bias and spread together; *bursting* is spread alone. InfoNCE is wrong by the same amount every time: *bias*. NWJ is right on average, and one batch
 # in a hundred ruins the average: *variance*, which grows like $e^I$. At 8 nats and 64 pairs the recorded
 # spread is {{record:lab02-surface.cells.8.63.NWJ.std|.1f}} nats against InfoNCE's {{record:lab02-surface.cells.8.63.InfoNCE.std|.2f}} ({{record:lab02-surface.cells.8.63.NWJ.n|,}} batches).
 # This is not bad luck with an estimator: no method whatsoever can *guarantee* more than about $\log n$

@@ -230,7 +230,7 @@ for b in (2, 64):
 
 # %% [markdown]
 # Collapse (all equal) costs exactly what knowing nothing costs, $\log(2B - 1)$, at any temperature. A loss
-# stuck there is the first sign. And the loss does not end at 0: even perfect views among orthogonal
+# stuck there is the first sign (an untrained network starts near it, too). And the loss does not end at 0: even perfect views among orthogonal
 # pictures leave a floor, which exercise 3 asks you for.
 
 # %% [markdown]

@@ -14,8 +14,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | everything runs; its accuracies mean nothing yet |
-# | `lecture` | some minutes | the effect itself, one seed |
+# | `smoke` | {{record:times.lab06.smoke|.0f}} s | everything runs; its accuracies mean nothing yet |
+# | `lecture` | {{record:times.lab06.lecture|.0f}} s | the effect itself, one seed |
 # | `paper` | a GPU; not timed yet | more images, many more epochs |
 #
 # **Afterwards you can** compute an earth mover's distance in three ways, say why a divergence goes blind where it does not, write both terms of WCoRD,
@@ -234,7 +234,7 @@ widgets.explore(
 )
 
 # %% [markdown]
-# **Explain.** First the plan finds the class (blocks of four along the diagonal), then the picture. Before that it is some permutation that is cheap by luck, and it pulls each student towards a picture
+# **Explain.** First the plan finds the class (blocks of four along the diagonal), then the picture; with a large $\epsilon$ not all of them even for a perfect copy, as *Exact* does. Before that it is some permutation that is cheap by luck, and it pulls each student towards a picture
 # that is not its own. With Sinkhorn at a large $\epsilon$ every student is pulled to all teachers at once, which is their mean.
 
 # %% [markdown]
@@ -561,7 +561,7 @@ joining  # the figure from above again: both places show the same
 # %% [markdown]
 # ## 6. Is it really the transport?
 #
-# Recorded runs, {{record:lab06.by_label.wrn_16_2-convnet/both.test_accuracy.n}} seeds; same student, batches and crops for all. First the terms (figure), then four controls (the lines below it). **Predict** the second and the third: who is better, a student that is carried to where the *plan* says, or one that is told which teacher embedding is its own?
+# Recorded runs, {{record:lab06.by_label.wrn_16_2-convnet/both.test_accuracy.n}} seeds; same student, batches and crops for all. First the terms (figure), then four controls (the lines below it). **Predict** the first and the second: who is better, a student that is carried to where the *plan* says, or one that is told which teacher embedding is its own?
 #
 # - **local, loud**: the local term only, at $\lambda_l = 5$;
 # - **identity, loud**: the same, but each student is carried to its own teacher: no plan, no transport, a plain cosine;
@@ -642,7 +642,7 @@ for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
         print(f"{pair}: {name:26} {training.told(measured[f'{pair}/{row}']['difference'])}")
 
 # %% [markdown]
-# Only an interval wholly on one side of 0 answers the question at our budget. And it would answer it for *our reading* of WCoRD: a plain bilinear critic, a teacher's head that stands still, weights chosen on this bench; CRD has its published weight and fewer negatives than its authors use.
+# Only an interval wholly on one side of 0 answers the question at our budget. One such interval, on the second pair, speaks *against* the local term: with it the student is worse than with the global one alone. And it would answer it for *our reading* of WCoRD: a plain bilinear critic, a teacher's head that stands still, weights chosen on this bench; CRD has its published weight and fewer negatives than its authors use.
 
 # %% [markdown]
 # ## 8. Turn the knobs

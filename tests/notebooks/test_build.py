@@ -179,6 +179,19 @@ def test_a_changed_record_makes_the_notebooks_stale(house: Path) -> None:
     assert len(build.stale(house)) == 2
 
 
+@pytest.mark.parametrize("home", ["data/cards", "labs/guide"])
+def test_pages_with_numbers_are_made_and_named_when_stale(house: Path, home: str) -> None:
+    page, source = house / home / "small.md", house / home / "source" / "small.md"
+    source.parent.mkdir(parents=True)
+    source.write_text("Gain {{record:kd.gain.mean|.1p}} points\n")
+    assert page.relative_to(house).as_posix() in build.stale(house)
+    made(house)
+    assert page.read_text() == "Gain 7.2 points\n" and build.stale(house) == []
+    page.write_text("Gain 7.3 points\n")
+    assert build.main(["--check"], house) == 1
+    assert build.stale(house) == [page.relative_to(house).as_posix()]
+
+
 @pytest.mark.parametrize("text", ["{}", "# no code, only words"])
 def test_no_masters_is_no_error(house: Path, text: str) -> None:
     (house / "labs/source/01_small.py").unlink()
