@@ -15,7 +15,8 @@ EXAMPLES = """
   labkit sweep mine.yaml --engine ray --address auto --gpus 0.25
                                               on a Ray cluster, four runs to a GPU
 A spec with `notebook: 04` in place of data and networks runs that lab with other parameters;
-one with `captions: attributes` in place of teacher and method trains pairs of images and words.
+one with `captions: attributes` in place of teacher and method trains pairs of images and words,
+one with `text: interactions` text classifiers.
 """
 
 

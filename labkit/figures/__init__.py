@@ -43,6 +43,11 @@ from labkit.figures import (
     wcord,
     wcord_batch,
     wcord_records,
+    wigraph_draws,
+    wigraph_graph,
+    wigraph_records,
+    wigraph_terms,
+    wigraph_vision,
 )
 from labkit.figures.style import caption
 
@@ -90,4 +95,9 @@ __all__ = [
     "wcord",
     "wcord_batch",
     "wcord_records",
+    "wigraph_draws",
+    "wigraph_graph",
+    "wigraph_records",
+    "wigraph_terms",
+    "wigraph_vision",
 ]

@@ -17,6 +17,7 @@ from labkit.training.device import pick_device
 from labkit.training.events import Control
 from labkit.training.image_text import fit_pairs
 from labkit.training.image_text_method import KNOBS, Writer, unseen_combinations
+from labkit.training.records import brief
 from labkit.training.run import run
 
 TOWERS = ("network", "text", "dim", "width", "scale", "bias", "seed")
@@ -57,14 +58,10 @@ class Captioned:
             **{k: settings[k] for k in PASSED if k in settings},
         )
         record = run(events, on_event=lambda event: None)
-        for point in record["curve"]:
-            point.update({k: round(v, 4) for k, v in point.items() if isinstance(v, float)})
-            point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
-        config = record.pop("config")
         if "ship" in settings and settings["seed"] == 0:
-            card = {"config": config, **{k: v for k, v in record.items() if k != "curve"}}
+            card = {k: v for k, v in record.items() if k != "curve"}
             save_image_text(settings["ship"], model, card | {"probe": probed(model, dataset)})
-        return record
+        return brief(record)
 
     def _pictures(self, described: str) -> data.Dataset:
         return data.load(**json.loads(described), progress=False).to(self.device)

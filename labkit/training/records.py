@@ -35,6 +35,19 @@ def versions(device: torch.device | str = "cpu") -> dict[str, Any]:
     }
 
 
+def brief(record: dict[str, Any]) -> dict[str, Any]:
+    """A run's record as a sweep keeps it: without its config, the curve to four places."""
+    kept = {k: v for k, v in record.items() if k != "config"}
+    kept["curve"] = [_rounded(point) for point in record["curve"]]
+    return kept
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def reference(name: str) -> Any:
     """A recorded result that ships, data/reference/NAME.json; ValueError lists what there is."""
     path = REFERENCE / f"{name}.json"

@@ -1,4 +1,4 @@
-"""What does one run of a sweep: a training, one of pairs, or a lab's notebook."""
+"""What does one run of a sweep: a training, one of pairs or of sentences, or a lab's notebook."""
 
 import json
 import time
@@ -18,9 +18,11 @@ from labkit.training.fit import fit, seed_of
 from labkit.training.image_text_runs import Captioned
 from labkit.training.inside import inside
 from labkit.training.method import Setting
+from labkit.training.records import brief
 from labkit.training.registry import entry, make
 from labkit.training.replay import Replay
 from labkit.training.run import run
+from labkit.training.text_runs import Texts
 
 EXTRA = ("alpha", "kd_temperature", "negatives")  # knobs a method has only if a row says so
 NAMED = (
@@ -108,11 +110,7 @@ def one(
         device=device,
         **{k: settings[k] for k in NAMED if k in settings},
     )
-    record = run(events, on_event=_silent)
-    for point in record["curve"]:
-        point.update({k: round(point[k], 4) for k in ("accuracy", "loss")})
-        point["terms"] = {k: round(v, 4) for k, v in point["terms"].items()}
-    del record["config"]
+    record = brief(run(events, on_event=_silent))
     if look:
         if teacher is None:
             raise ValueError("inside compares the student with a teacher: name one")
@@ -133,9 +131,8 @@ class Notebooks:
     def __init__(self, spec: Mapping[str, Any], folder: Path) -> None:
         from labkit import notebooks
 
-        named = Path(str(spec["notebook"]))
         solved = bool(spec.get("solution", False))
-        self.lab = named if named.is_file() else notebooks.find(named.name, solution=solved)
+        self.lab = notebooks.find(str(spec["notebook"]), solution=solved)
         self.folder = folder
 
     def run(self, settings: Mapping[str, Any]) -> dict[str, Any]:
