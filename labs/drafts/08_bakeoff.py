@@ -399,9 +399,8 @@ widgets.explore(worth, name="cost", which=widgets.choice("methods", "all", list(
 # %% tags=["nbval-check-output", "name:cost"]
 for pair in PAIRS:
     steps = {m: statistics.median(ms) for m, ms in costs[pair]["ms"].items()}
-    print(
-        f"{pair}: a step on labels alone {costs[pair]['step_ms']:.0f} ms; teacher and KD {steps['kd']:+.0f};"
-    )
+    print(f"{pair}: a step on labels alone {costs[pair]['step_ms']:.0f} ms;", end=" ")
+    print(f"teacher and KD {steps['kd']:+.0f};")
     dear = sorted(steps, key=steps.get, reverse=True)[:3]
     told = (f"{m} {steps[m]:+.0f} ms and {costs[pair]['mib'][m]:.1f} MiB" for m in dear)
     print(f"   dearest: {', '.join(told)}")
