@@ -445,9 +445,8 @@ draw = torch.Generator().manual_seed(SEED)
 for count in (1, 4, 12, 19):
     anything = torch.linalg.qr(torch.randn(seen.shape[1], count, generator=draw))[0].T
     rival = evaluation.background_bias(fooled, dataset, twins, directions=anything)
-    print(
-        f"{count:2} at random: {rival.other:.0%} right on another ground, {rival.follows:.0%} follow"
-    )
+    print(f"{count:2} at random: {rival.other:.0%} right on another ground,", end=" ")
+    print(f"{rival.follows:.0%} follow")
 
 # %% [markdown]
 # **Explain.** What is removed is what the *words* call background. Whatever the picture tower took from the ground without a word for it stays; and what shape and ground share in the vectors goes with it. Compare the first bars with the last ones, and both with the random rival.
