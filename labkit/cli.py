@@ -10,12 +10,13 @@ from typing import Any
 
 from labkit.commands import Answer
 
-COMMANDS = ("open", "run", "doctor", "fetch", "teach", "sweep", "bench", "card")
+COMMANDS = ("open", "run", "doctor", "progress", "fetch", "teach", "sweep", "bench", "card")
 RESUMABLE = ("fetch", "sweep", "teach")
 EXAMPLES = """examples:
   labkit open 01                              lab 01 in JupyterLab
   labkit run 01 -p TEMPERATURE 8              lab 01 from top to bottom, at another temperature
   labkit doctor                               versions, device, speed; 1 if something is amiss
+  labkit progress --html card.html            what you have done so far, to print or hand in
   labkit fetch cifar10                        bring CIFAR-10 into the local store
   labkit teach resnet20                       train a teacher into data/teachers
   labkit sweep data/reference/lab01.yaml      run what is missing, then write the summary

@@ -5,6 +5,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: two workers with two threads collapse
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a forgotten download fails at once
+os.environ["LABKIT_PROGRESS"] = "off"  # no test is a learner, nor is a kernel that one starts
 
 import pytest
 from hypothesis import settings

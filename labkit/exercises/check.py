@@ -1,11 +1,16 @@
 """Exercise checks: run the learner's function, compare, and name the likely mistake."""
 
+import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from labkit import progress
 
 Answer = Callable[..., Any]
 
@@ -57,7 +62,19 @@ class Exercise:
     compare: Callable[[Any, Any], str | None] = mismatch
 
     def check(self, answer: Answer) -> Verdict:
-        """Compare `answer` with the reference on every input; never raises what it raises."""
+        """Compare `answer` with the reference on every input; never raises what it raises.
+
+        A line of the progress card says that it was right, or which known mistake it was.
+        """
+        verdict = self._judge(answer)
+        lab = lab_of(self)
+        if lab and verdict.state != "not attempted":
+            mistake = verdict.message if verdict.message in self.mistakes else ""
+            passed = verdict.state == "correct"
+            progress.note("check", name=self.name, lab=lab, passed=passed, mistake=mistake)
+        return verdict
+
+    def _judge(self, answer: Answer) -> Verdict:
         if not callable(answer):
             return self._say("wrong", f"expected a function, got {type(answer).__name__}.")
         trials = list(self.inputs())
@@ -90,3 +107,19 @@ class Exercise:
 
     def _say(self, state: str, message: str) -> Verdict:
         return Verdict(self.name, state, message)
+
+
+def exercises_of(lab: ModuleType) -> list[Exercise]:
+    """Every exercise of a lab's module, those it keeps in a dict too."""
+    values = [value for name, value in vars(lab).items() if not name.startswith("_")]
+    values += [each for value in values if isinstance(value, dict) for each in value.values()]
+    return [*{id(each): each for each in values if isinstance(each, Exercise)}.values()]
+
+
+def lab_of(exercise: Exercise) -> str:
+    """The number of the lab it belongs to, such as "01"; "" for one of the learner's own."""
+    for name, module in sorted(sys.modules.items()):
+        found = re.fullmatch(r"labkit\.exercises\.lab(\d\d)", name)
+        if found and any(each is exercise for each in exercises_of(module)):
+            return found[1]
+    return ""

@@ -13,12 +13,12 @@ from labkit.exercises.check import Answer, Exercise, Verdict, mismatch
 class Pushed(Exercise):
     """An exercise about a value, and about the gradient that reaches the first argument."""
 
-    def check(self, answer: Answer) -> Verdict:
+    def _judge(self, answer: Answer) -> Verdict:
         mistakes = {message: pushed(mistake) for message, mistake in self.mistakes.items()}
         pair = Exercise(
             self.name, pushed(self.reference), self.inputs, mistakes, self.praise, value_and_slope
         )
-        return pair.check(pushed(answer) if callable(answer) else answer)
+        return pair._judge(pushed(answer) if callable(answer) else answer)
 
 
 def pushed(answer: Answer) -> Answer:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from labkit import progress
 from labkit.data.threads import release_workers
 from labkit.errors import unknown
 from labkit.training.events import Done, Evaluation, Event, Start, Step
@@ -65,6 +66,7 @@ class Run:
         self.log.append(event)
         if isinstance(event, Done):
             self.state = "done"
+            progress.finished(self.name, event.record)
         return event
 
     def start(

@@ -6,6 +6,7 @@ from labkit.widgets.doctor import DoctorPanel, doctor
 from labkit.widgets.explore import ExplorePanel, explore
 from labkit.widgets.live import live, update
 from labkit.widgets.panel import Panel
+from labkit.widgets.predict import PredictPanel, predict, predict_choice
 from labkit.widgets.show import show
 from labkit.widgets.training import TrainingPanel
 
@@ -14,6 +15,7 @@ __all__ = [
     "DoctorPanel",
     "ExplorePanel",
     "Panel",
+    "PredictPanel",
     "TrainingPanel",
     "alpha",
     "choice",
@@ -22,6 +24,8 @@ __all__ = [
     "explore",
     "live",
     "negatives",
+    "predict",
+    "predict_choice",
     "show",
     "slider",
     "switch",
