@@ -1,11 +1,13 @@
 """Lab 09's figures of pictures: which are shown, framed and pointed at."""
 
 import math
+import statistics
+import time
 
 import pytest
 import torch
 
-from labkit import evaluation, figures
+from labkit import evaluation, figures, models
 from labkit.data import captions
 from labkit.data.motif import COLOURS, SHAPES
 from labkit.figures import clip_bias, clip_gallery, clip_grounding
@@ -82,6 +84,20 @@ def test_the_gallery_takes_factors(factors):
     scores = (factors["color"] == 3).float()
     figure = clip_gallery.gallery(images(400), scores, 4, f"a {COLOURS[3]}", factors)
     assert len(figure.layout.shapes) == 4
+
+
+def test_words_find_their_place_among_ten_thousand_pictures_in_a_fifth_of_a_second(factors):
+    many = {name: values.repeat(25) for name, values in factors.items()}
+    shown, pair = images(10_000), models.ImageText(captions.VOCABULARY, seed=0)
+    seen = torch.nn.functional.normalize(torch.randn(10_000, pair.facts["dim"]))
+    taken = []
+    for shape in SHAPES[:9]:
+        began = time.perf_counter()
+        with torch.no_grad():
+            asked = pair.encode_text(evaluation.tokens(pair, [f"a red striped {shape}"]))[0]
+        clip_gallery.gallery(shown, seen @ asked, 16, f"a red striped {shape}", many)
+        taken.append(time.perf_counter() - began)
+    assert statistics.median(taken) < 0.2
 
 
 def test_answers_are_a_softmax_of_the_scaled_cosines():
