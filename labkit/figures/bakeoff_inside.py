@@ -103,13 +103,14 @@ def alignment(records: Records, label: str) -> go.Figure:
                     for size in (len(z), len(z[0])))  # fmt: skip
     nearest = max(range(len(theirs)), key=lambda n: z[-1][n])
     runs = "one seed" if len(found) == 1 else f"mean of {len(found)} runs"
-    heat = style.heat(z=z, zmin=0, zmax=1, text=[[f"{v:.2f}" for v in row] for row in z])
+    down = z[::-1]  # the first layer on top; a turned axis would stay turned for the next view
+    heat = style.heat(z=down, zmin=0, zmax=1, text=[[f"{v:.2f}" for v in row] for row in down])
     return style.figure(
         [heat | {"texttemplate": "%{text}", "hoverinfo": "skip"}],
         title=f"CKA of {label}'s layers with the teacher's",
         x={"title": "the teacher's layer", "tickvals": [*range(len(theirs))], "ticktext": theirs},
-        y={"title": "the student's layer", "tickvals": [*range(len(ours))], "ticktext": ours,
-           "autorange": "reversed"},
+        y={"title": "the student's layer", "tickvals": [*range(len(ours))],
+           "ticktext": ours[::-1]},
         height=150 + 46 * len(ours),
         margin={"l": 90, "r": 20, "t": 56, "b": 52},
         caption=f"The student's pooled vectors are most like the teacher's {theirs[nearest]}, "

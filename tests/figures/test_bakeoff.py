@@ -263,7 +263,8 @@ def test_runs_of_a_method_are_put_together_by_their_pictures():
 
 def test_layers_side_by_side(looked):
     made = bakeoff_inside.alignment(looked, "a")
-    assert made.data[0].z[1][2] == approx(0.3 + 0.031)
+    assert made.data[0].z[-2][2] == approx(0.3 + 0.031)  # the first layer on top
+    assert made.layout.yaxis.ticktext[-1] == "map 1"
     assert list(made.layout.xaxis.ticktext) == ["map 1", "map 2", "pooled"]
     assert "most like the teacher's map 2, CKA 0.80 (mean of 3 runs)" in figures.caption(made)
     with raises(ValueError, match="label"):

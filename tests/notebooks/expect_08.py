@@ -15,7 +15,17 @@ def check(stored: dict[str, str], mine: dict[str, str], parameters: dict[str, An
         assert 1 <= number(r"([\d.]+) neighbours", text["mine"]) <= k
     sharper = number(r"([\d.]+) neighbours", mine["mine"])
     assert sharper < number(r"([\d.]+) neighbours", stored["mine"])  # half the tau
-    for name in ("runs", "winners", "interval", "agrees", "holm", "ranks", "verdict", "orders"):
+    for name in (
+        "runs",
+        "winners",
+        "interval",
+        "agrees",
+        "holm",
+        "ranks",
+        "verdict",
+        "orders",
+        "weights",
+    ):
         assert mine[name] == stored[name]
     gap = number(r": ([-+][\d.]+) points, ±", stored["interval"])
     half = number(r"± ([\d.]+)", stored["interval"])

@@ -11,8 +11,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | the whole board; your own runs mean nothing yet |
-# | `lecture` | some minutes | your own method on the board, one seed |
+# | `smoke` | {{record:times.lab08.smoke|.0f}} s | the whole board; your own runs mean nothing yet |
+# | `lecture` | {{record:times.lab08.lecture|.0f}} s | your own method on the board, one seed |
 # | `paper` | a GPU; not timed yet | more images, many more epochs |
 #
 # **Afterwards you can** compare two methods by their differences, say how many seeds a difference needs, keep many comparisons honest, read a published table for what may be compared in it, and put a method of your own on a fair board.
@@ -117,7 +117,7 @@ for pair in PAIRS:
     print(f"{pair}: the winner, seed by seed: {', '.join(best)}")
 
 # %% [markdown]
-# **Explain.** A run's accuracy is a draw. With two seeds an interval of 95 % is enormous, because two numbers hardly tell how far apart such numbers are; from three to five it shrinks quickly. A filled marker means that the difference from KD is *shown*, for all rows of the pair together (section 4 says how).
+# **Explain.** A run's accuracy is a draw. With two seeds an interval of 95 % is enormous, because two numbers hardly tell how far apart such numbers are; from three to five it shrinks quickly. A filled marker means that the difference from KD is *shown*, for all rows of the pair together (section 4 says how). <!-- theory -->
 #
 # ### Seed by seed
 #
@@ -191,7 +191,7 @@ widgets.explore(
 # %% [markdown]
 # ## 4. The equation, executed
 #
-# Differences $d_1 \dots d_n$ of two methods, one for each seed, with mean $\bar d$ and standard deviation $s$. If each is normal around the truth, the truth is, with 95 % confidence, within
+# Differences $d_1 \dots d_n$ of two methods, one for each seed, with mean $\bar d$ and standard deviation $s$. If each is normal around the truth, the truth is, with 95 % confidence, within <!-- theory -->
 #
 # $$\bar d \pm t_{n-1,\,0.975} \frac{s}{\sqrt{n}}$$
 #
@@ -415,16 +415,14 @@ for pair in PAIRS:
 # **Predict:** is the student that agrees most with the teacher the best one? And which methods teach what no label tells?
 
 # %%
-chance_of = {
-    "color": 1 / 20,
-    "background": 1 / 20,
-}  # 20 colours; what is a number is cut into thirds
+chance_of = {"color": 1 / 20, "background": 1 / 20}  # numbers are cut into thirds
 chance_of |= dict.fromkeys(("scale", "x", "y", "rotation"), 1 / 3)
 cards = {pair: models.teacher_card(pair.split("-")[0]) for pair in PAIRS}
 teachers = {pair: card["result"]["test_accuracy"] for pair, card in cards.items()}
 VIEWS = ("agreement", "calibration", "layers", "unseen factors")
 
 
+# %%
 def look_inside(view, pair, method):
     kept = comparison.select(runs, pair=pair)
     if view == "agreement":
@@ -444,6 +442,33 @@ widgets.explore(
     pair=widgets.choice("pair", PAIR, PAIRS),
     method=widgets.choice("method", "crd + kd", methods),
 )
+
+# %% tags=["nbval-check-output", "name:inside"]
+SOFT = {"kd", "dkd", "dist", *(m for m in methods if m.endswith("+ kd"))}
+
+
+def averages(pair, read):
+    """method -> mean over those runs that were looked into."""
+    kept = [run for run in comparison.select(runs, pair=pair) if "inside" in run]
+    found = {m: [read(run["inside"]) for run in kept if run["run"]["label"] == m] for m in methods}
+    return {m: statistics.fmean(values) for m, values in found.items()}
+
+
+for pair in PAIRS:
+    print(f"{pair}: the teacher is right in {teachers[pair]:.1%} of the test pictures")
+    ece = averages(pair, lambda inside: inside["calibration"])
+    for name, those in (("with soft targets", SOFT), ("without", set(methods) - SOFT)):
+        errors = [ece[m] for m in those]
+        print(f"   {name:17} calibration error {min(errors):.3f} to {max(errors):.3f}")
+    ground = averages(pair, lambda inside: inside["probes"]["background"])
+    most = max(ground, key=ground.get)
+    told = ", ".join(f"{m} {ground[m]:.0%}" for m in ("cross-entropy", "kd", most))
+    print(f"   background read off the vectors (chance 5%): {told}, the most")
+
+# %% [markdown]
+# **Explain.** *Agreement*: these teachers are right nearly always, so to agree is nearly to be right, and the view repeats the accuracy. It tells more where teachers err.
+# *Calibration*: all students are less sure than right. Those with the teacher's soft answers among their targets (KD, DKD, DIST, all that have "+ kd") much less so than the others, the labels' own student among these.
+# *Unseen factors*: on the first pair the student of KD has kept *less* of the background than that of the labels, and the most is kept by RKD's, the least accurate. What no label tells is mostly not taught here but forgotten, and a classifier does well to forget it. Whether a student should, depends on what it is for.
 
 # %% [markdown]
 # ## 7. What the papers report, what we measured, what you got
@@ -576,7 +601,25 @@ for pair in PAIRS:
     )
 
 # %% [markdown]
-# A bonus for everybody would do no harm. But it is larger for methods with unsteady curves, and for papers that print it.
+# Next to nothing here: the learning rate ends at 0, and the curves end calmly. Where it does not, the last epochs jump up and down, the best of them is a lucky one, and methods with unsteady curves gain most. <!-- theory -->
+
+# %% [markdown]
+# ### Other people's weights
+#
+# Before the board was made, four methods were tried with several weights: the first pair, one seed, accuracy on validation pictures. The smallest weight stands first. **Predict:** which method suffers most under the weight of its own paper?
+
+# %% tags=["nbval-check-output", "name:weights"]
+tried = training.reference("bakeoff-tuning")["rows"]
+in_the_paper = {"dkd": 8, "dist": 2, "rkd": 1, "at": 1000}
+for name, weight in in_the_paper.items():
+    knob = "nontarget" if name == "dkd" else "beta"
+    found = sorted((r[knob], r["val_accuracy"]["mean"]) for r in tried if r["label"] == name)
+    told = ", ".join(f"{beta:g}: {accuracy:.1%}" for beta, accuracy in found)
+    print(f"{name:5} in the paper {weight:4}   tried {told}")
+
+# %% [markdown]
+# **Explain.** A weight belongs to a recipe: the network, the learning rate, the number of steps. "We used the settings of the authors" sounds fair, and here it would have put AT and DKD far below training on labels alone. (DKD's recipe also lets its loss grow over the first 20 of 240 epochs; ours does not.) <!-- published -->
+# Our choice is not innocent either. DIST and AT were best at the smallest weight tried, so a smaller one may be better still, and the methods with published weights had no such chance. Nor does a weight travel from one pair to the next: RKD's was chosen on the first, where it ends at {{record:bakeoff.by_label.wrn_16_2-convnet/rkd.test_accuracy.mean|.1p}} % beside {{record:bakeoff.by_label.wrn_16_2-convnet/cross-entropy.test_accuracy.mean|.1p}} % of the labels alone; on the second it ends at {{record:bakeoff.by_label.resnet56-resnet8/rkd.test_accuracy.mean|.1p}} % beside {{record:bakeoff.by_label.resnet56-resnet8/cross-entropy.test_accuracy.mean|.1p}} %.
 #
 # ### One pair is not all pairs
 #
@@ -622,7 +665,7 @@ print(f"{sum(d.shown for d in comparison.differences(both, 'kd'))} differences s
 #
 # ### Exercise 1 - the paired interval
 #
-# Given two lists of accuracies, same seeds in the same order, return the mean difference `ours - theirs` and both ends of its 95 % interval.
+# Given two lists of accuracies, same seeds in the same order, return the mean difference `ours - theirs` and both ends of its 95 % interval. <!-- theory -->
 
 
 # %% tags=["exercise"]
