@@ -29,7 +29,7 @@ def test_run_all_is_clean_and_seeds_redraw(lab, bench):
 def test_dragging_the_true_difference_moves_the_power(lab, bench):
     panel = lab.panel(POWER)
     sentence = panel.sentence
-    panel.drag(60)
+    panel.drag(-120)  # to 0, so that 20 presses have room
     lab.until(lambda: panel.sentence != sentence, 10)
     bench["power"] = panel.latency(presses=20)
     lab.shot("lab08-power")
