@@ -146,7 +146,7 @@ class Progress:
     """Prints one line over and over: step, accuracy, seconds left."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.steps, self.accuracy = name, 0, ""
+        self.name, self.steps, self.accuracy, self.width = name, 0, "", 0
         self.live = sys.stdout.isatty() or "ipykernel" in sys.modules  # else a log: say less
         self.began = self.shown = time.monotonic()
 
@@ -163,7 +163,9 @@ class Progress:
 
     def _show(self, text: str, end: str) -> None:
         self.shown = time.monotonic()
-        print(f"\r{self.name}: {text}{self.accuracy}".ljust(72), end=end, flush=True)
+        line = f"{self.name}: {text}{self.accuracy}"
+        print("\r" + line.ljust(self.width), end=end, flush=True)  # over all of the line before
+        self.width = len(line)
 
 
 def pick_driver(driver: str = "auto") -> str:

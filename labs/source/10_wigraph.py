@@ -12,8 +12,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | a bag of embeddings, trained in a hurry; it works already |
-# | `lecture` | a minute or two | the training of the recorded runs, one seed |
+# | `smoke` | {{record:times.lab10.smoke|.0f}} s | a bag of embeddings, trained in a hurry; it works already |
+# | `lecture` | {{record:times.lab10.lecture|.0f}} s | the training of the recorded runs, one seed |
 # | `paper` | some minutes | three times as many sentences, three times as long |
 #
 # **Afterwards you can** write the layer and its loss, draw 0 or 1 and still have a gradient, say which term removes edges and which protects them, test an explanation against the truth, and say when a learnt graph means nothing at all.
@@ -384,7 +384,7 @@ print(f"{BACKBONE}, without:        {by_kind(plain)}")
 # - Watch the *average precision* above the graph (how well all edges find the true pairs, section 6) and the accuracy. Which of them rises first? What happens to it when the accuracy is at the top?
 # - Set **beta sparsity** to 0 and start again: are there more true edges, or more edges?
 # - Stop when all is learnt, set **beta graph** to 5 and resume. What do the sure edges do?
-# - Move the **temperature** while it runs. The third part of the figure measures the loss on the same sentences *without* drawing: it does not move, because the temperature is only in the gradient.
+# - Move the **temperature** while it runs. The third curve, "the same pictures" (here sentences), is the loss *without* drawing: it does not move, because the temperature is only in the gradient.
 # - Set *draws* to 0: probabilities instead of 0 or 1 already in training. Does it learn faster? What do the edges look like then?
 
 # %%
@@ -417,7 +417,7 @@ WatchPanel(
         "beta_sparsity": widgets.slider("beta sparsity", BETA_SPARSITY, 0, 10, 0.1),
         "beta_graph": widgets.slider("beta graph", BETA_GRAPH, 0, 10, 0.1),
         "temperature": widgets.temperature(TEMPERATURE, low=0.03125, high=8.0, label="tau"),
-        "hard": widgets.slider("draws (1) or not (0)", 1, 0, 1, 1),
+        "hard": widgets.slider("draws", 1, 0, 1, 1),
     },
 )  # fmt: skip
 

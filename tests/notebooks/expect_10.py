@@ -1,4 +1,4 @@
-"""Lab 10 with another temperature and other betas: the gradient and the loss follow, no draw does."""
+"""Lab 10 with another temperature and other betas: gradient and loss follow, no draw does."""
 
 from typing import Any
 
