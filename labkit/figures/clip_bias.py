@@ -40,8 +40,9 @@ def removed(found: Mapping[int, Bias], shapes: int = 20) -> go.Figure:
         shapes=[level | {"line": look}],
         title="The same pictures on two grounds (dotted: following by chance)",
         y={"title": "% of pictures", "range": [0, 112]},
-        margin={"l": 64, "r": 20, "t": 84, "b": 44},
-        height=380,
+        margin={"l": 64, "r": 20, "t": 56, "b": 84},
+        legend={"x": 0, "xanchor": "left", "y": -0.12, "yanchor": "top"},
+        height=400,
         caption=". ".join(_told(n, found[n]) for n in dict.fromkeys((counts[0], counts[-1]))) + ".",
         alt="Accuracy on two grounds before and after directions are removed",
     )

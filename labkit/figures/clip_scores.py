@@ -109,8 +109,8 @@ def _pushed(slope: Tensor) -> dict[str, Any]:
     stops = [-1.0, -0.5, 0.0, 0.5, 1.0]
     bar = {"thickness": 12, "x": 1.0, "xanchor": "left", "tickvals": stops,
            "ticktext": [f"{most * v * abs(v):+.2g}" if v else "0" for v in stops]}  # fmt: skip
-    cells = style.heat(z=shown.masked_fill(slope == 0, torch.nan).numpy(), zmin=-1, zmax=1,
-                       colorscale=style.DIVERGING, customdata=slope.numpy())  # fmt: skip
+    z = [[value or None for value in row] for row in shown.tolist()]  # JSON knows no NaN
+    cells = style.heat(z=z, zmin=-1, zmax=1, colorscale=style.DIVERGING, customdata=slope.numpy())
     cells |= {"colorbar": bar, "hoverongaps": False}
     cells["hovertemplate"] = "picture %{y}, caption %{x}: %{customdata:.2g}<extra></extra>"
     return _square([cells], "d loss / d score (blue: to be raised; grey: none)", "")

@@ -18,6 +18,8 @@ def load_teacher(name: str) -> nn.Module:
     from safetensors.torch import load_file
 
     card = teacher_card(name)
+    if "classes" not in card:
+        raise ValueError(f"{name!r} is a pair of towers, no classifier: use load_image_text")
     model = build(card["model"], card["classes"])
     weights = load_file(TEACHERS / f"{name}.safetensors")
     model.load_state_dict({key: value.float() for key, value in weights.items()}, strict=False)

@@ -44,7 +44,7 @@ def fit_pairs(
     batch_size: int = 64,
     held_out: Sequence[int] = (),
     augment: bool = True,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 0.02,
     weight_decay: float = 0.01,
     optimiser: str = "adamw",
     schedule: str = "warmup-cosine",
@@ -65,6 +65,7 @@ def fit_pairs(
     pictures: how many are shown, those of whole batches: equal for equal budgets
     held_out: classes, numbers 0..C-1, whose training pictures are not shown
     augment: shifts and mirrors, captions with them
+    learning_rate: the default was the best of five for CLIP and for SigLIP (lab09-tuning.json)
     evaluations: how many, evenly spread; one a pass over the pictures unless given
 
     An Evaluation has "accuracy" (zero-shot over all C classes, chance 1 / C), "held_out" (the same

@@ -5,6 +5,8 @@ import math
 import os
 import platform
 import statistics
+import tempfile
+import warnings
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -67,15 +69,33 @@ def reference_runs(name: str) -> list[dict[str, Any]]:
 def keep(record: Mapping[str, Any], name: str) -> Path:
     """Write a run's record as JSON to runs/NAME-DATE-TIME.json; returns where.
 
-    The folder is `LABKIT_RUNS`, or runs in the repository if that can be written, or in the
-    working folder. Raises OSError where nothing can be written.
+    The folder is `LABKIT_RUNS`, or runs in the repository, or in the working folder. Where none
+    can be written it is the system's folder for passing things, with a warning; OSError if that
+    fails, too.
     """
-    home = REFERENCE.parents[1]
-    home = home if os.access(home, os.W_OK) else Path.cwd()
-    folder = Path(os.environ.get("LABKIT_RUNS") or home / "runs").expanduser()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
-    path.write_text(json.dumps(record, indent=1, default=str) + "\n", encoding="utf-8")
+    named = os.environ.get("LABKIT_RUNS")
+    homes = (REFERENCE.parents[1], Path.cwd())
+    folders = [Path(named).expanduser()] if named else [home / "runs" for home in homes]
+    text = json.dumps(record, indent=1, default=str) + "\n"
+    file = f"{name}-{datetime.now():%Y%m%d-%H%M%S-%f}.json"
+    for folder in folders:
+        try:
+            return _written(folder / file, text)
+        except OSError as error:
+            reason = f"{folder} cannot be written ({error.strerror or error})"
+    path = _written(Path(tempfile.gettempdir()) / "labkit-runs" / file, text)
+    warnings.warn(f"{reason}: the record is in {path.parent} for now", stacklevel=2)
+    return path
+
+
+def _written(path: Path, text: str) -> Path:
+    """The text in a file, all of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
     return path
 
 

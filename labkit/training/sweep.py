@@ -4,7 +4,7 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +128,12 @@ def summarise(
         group = groups.setdefault(json.dumps(settings, sort_keys=True), {"run": settings, "r": {}})
         group["r"][record["run"]["seed"]] = record
     first = {_name(g["run"]): g["r"] for g in reversed(groups.values())}
+    taken = {name for group in groups.values() for name in group["run"]}
     rows = []
     for group in groups.values():
         rival = (against or {}).get(group["run"]["label"], baseline)
         base = first.get(_name(group["run"] | {"label": rival}))
-        rows.append(_row(group["run"], group["r"], base) | {"against": rival})
+        rows.append(_row(group["run"], group["r"], base, taken) | {"against": rival})
     runs = {_name(g["run"]): g["r"].values() for g in groups.values()}
     labels = [_name(row) for row in rows]
     single = {_name(row): row for row in rows if labels.count(_name(row)) == 1}
@@ -159,15 +160,24 @@ def _band(runs: Iterable[Mapping[str, Any]]) -> dict[str, list[float]]:
 
 
 def _row(
-    settings: dict[str, Any], runs: dict[int, Any], base: dict[int, Any] | None
+    settings: dict[str, Any],
+    runs: dict[int, Any],
+    base: dict[int, Any] | None,
+    taken: Collection[str],
 ) -> dict[str, Any]:
-    """Means over seeds; no difference where the row to compare with did not run for the pair."""
+    """Means over seeds; no difference where the row to compare with did not run for the pair.
+
+    A result that is called like a setting of any row (`scale`) comes as "final_scale".
+    """
     results = [r["result"] for r in runs.values()]
     test = {seed: r["result"]["test_accuracy"] for seed, r in runs.items()}
     against = {seed: r["result"]["test_accuracy"] for seed, r in (base or {}).items()}
     return {
         **settings,
-        **{name: summary(r[name] for r in results) for name in sorted(results[0])},
+        **{
+            f"final_{name}" if name in taken else name: summary(r[name] for r in results)
+            for name in sorted(results[0])
+        },
         "difference": paired(test, against) if test.keys() & against.keys() else None,
         "seconds": summary(r["seconds"] for r in runs.values()),
     }

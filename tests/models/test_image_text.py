@@ -116,3 +116,10 @@ def test_a_classifier_is_no_pair(tmp_path, monkeypatch):
         load_image_text("plain")
     with pytest.raises(ValueError, match="unknown teacher"):
         load_image_text("nothing")
+
+
+def test_a_pair_is_no_classifier(tmp_path, monkeypatch):
+    monkeypatch.setattr(teachers, "TEACHERS", tmp_path)
+    save_image_text("pair", tiny(), {})
+    with pytest.raises(ValueError, match="use load_image_text"):
+        models.load_teacher("pair")

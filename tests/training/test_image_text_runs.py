@@ -38,6 +38,16 @@ def test_rows_are_compared_within_their_batch_size_and_resumed(tmp_path):
     assert (tmp_path / "s.jsonl").read_text() == before
 
 
+def test_a_setting_and_a_result_of_one_name_both_stand_in_the_summary():
+    result = {"test_accuracy": 0.5, "scale": 30.0}
+    rows = {"clip": {}, "warm": {"scale": 5}}
+    runs = [{"label": label, "seed": 0, **settings} for label, settings in rows.items()]
+    records = [{"run": r, "result": result, "seconds": 1, "curve": []} for r in runs]
+    table = sweep.summarise(records, "clip")["by_label"]
+    assert table["warm"]["scale"] == 5 and "scale" not in table["clip"]
+    assert table["clip"]["final_scale"]["mean"] == table["warm"]["final_scale"]["mean"] == 30.0
+
+
 def test_scale_and_bias_start_as_their_papers_have_them():
     pictures = data.load("motif100", train=100, val=100, test=100, progress=False)
     clip = image_text_runs.built({"loss": "clip", "seed": 0}, pictures)

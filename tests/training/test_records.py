@@ -5,7 +5,7 @@ import math
 
 import pytest
 import yaml
-from pytest import approx, raises
+from pytest import approx, raises, warns
 
 from labkit import models, training
 from labkit.training import sweep, workers
@@ -46,6 +46,15 @@ def test_a_kept_record_comes_back(tmp_path, monkeypatch):
     paths = [training.keep(record, "lab00") for _ in range(2)]
     assert paths[0] != paths[1] and paths[0].parent == tmp_path / "mine"
     assert all(json.loads(path.read_text()) == record for path in paths)
+
+
+def test_a_record_is_kept_although_its_folder_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LABKIT_RUNS", str(tmp_path / "file"))
+    monkeypatch.setattr(training.records.tempfile, "gettempdir", lambda: str(tmp_path))
+    with warns(UserWarning, match=r"file cannot be written .*: the record is in .*labkit-runs"):
+        path = training.keep({"seed": 1}, "lab00")
+    assert json.loads(path.read_text()) == {"seed": 1}
 
 
 def test_a_row_may_change_the_data_and_the_teacher():
