@@ -364,10 +364,10 @@ widgets.show(figures.motif.shortcut(training.reference("lab00")["rows"]), name="
 
 # %%
 fair = data.load("motif100", train=100, val=100, test=1000, difficulty=DIFFICULTY)
-ground = fair.test.factors["background"]
+behind = fair.test.factors["background"]
 for bias, network in networks.items():
     named = evaluation.predict(network, fair, "test").argmax(1) // 5  # [N] shape
-    followed = (named == ground).float().mean()
+    followed = (named == behind).float().mean()
     print(f"trained at bias {bias:g}: {followed:.1%} follow the background")
 
 # %% [markdown]
