@@ -38,9 +38,8 @@ def part(page: Path, number: int) -> str:
 
 
 def master(page: Path) -> list[str]:
-    """The lines of the lab's master, which stands in drafts until its runs are recorded."""
-    places = (ROOT / "labs" / folder / f"{page.stem}.py" for folder in ("source", "drafts"))
-    return read(next(place for place in places if place.exists())).splitlines()
+    """The lines of the lab's master."""
+    return read(ROOT / "labs/source" / f"{page.stem}.py").splitlines()
 
 
 def widgets(page: Path) -> set[tuple[str, str]]:

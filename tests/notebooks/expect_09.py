@@ -19,7 +19,7 @@ def check(stored: dict[str, str], mine: dict[str, str], parameters: dict[str, An
         assert "CLIP 0.7110083508, SigLIP 5.5855163781" in said  # the authors' codes
     lite = r"K = \d+: ([\d.]+)"
     assert number(lite, mine["equations"]) != number(lite, stored["equations"])
-    for name in ("captions", "agree", "floors", "fair", "cifar", "bag", "prior"):
+    for name in ("captions", "agree", "floors", "levels", "fair", "cifar", "bag", "prior"):
         assert mine[name] == stored[name]  # closed forms, records, or untouched by the two
     two = re.findall(r"(?:SigLIP|CLIP-Lite) ([\d.]+)", stored["agree"])
     assert two[0] == two[1]
