@@ -13,7 +13,7 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 READY := $(if $(wildcard $(VENV)/.ready-test),$(VENV)/.ready-test,$(VENV)/.ready-lab)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-fast lint notebooks constraints chromium
+.PHONY: help lab test test-fast lint torture notebooks site constraints chromium
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,8 +33,14 @@ test-fast: $(VENV)/.ready-test ## lint, types and the quick tests: under three m
 lint: $(VENV)/.ready-test ## ruff and mypy
 	@$(STAGES) lint
 
+torture: $(VENV)/.ready-test ## every lab in rough hands, an hour: cells out of order, interrupts, full disks ...
+	@$(BIN)/python tests/torture.py $(LABS)
+
 notebooks: $(VENV)/.ready-test ## make the notebooks from labs/source, outputs of marked cells included
 	@$(BIN)/python labs/build.py --execute
+
+site: $(VENV)/.ready-test ## print the course as web pages into build/site (LABS="00 01": these only)
+	@$(BIN)/python labs/site/build_site.py $(LABS)
 
 constraints: $(VENV)/.ready-test ## renew the pins of both environments to the newest releases
 	@{ echo "# Pins of what CI runs, for every platform; used with -c. Made by \`make constraints\`."; \
