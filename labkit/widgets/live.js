@@ -121,6 +121,34 @@ function fit(el) {
   if (drawn && place && Math.abs(drawn - place) > 1) el._responsiveChartHandler?.();
 }
 
+// By itself a slider's handle has no name for a screen reader, and tells an exponent or a place in a
+// list as its value. It is given its label, and what its readout shows.
+function speak(handle) {
+  const parts = handle.closest(".widget-inline-hbox");
+  const label = parts?.querySelector(".widget-label");
+  const readout = parts?.querySelector(".widget-readout");
+  if (!label || !readout || handle.hasAttribute("aria-label")) return;
+  handle.setAttribute("aria-label", label.textContent);
+  const say = () => {
+    const now = readout.textContent;
+    if (handle.getAttribute("aria-valuetext") !== now) handle.setAttribute("aria-valuetext", now);
+  };
+  const watch = new MutationObserver(say);
+  watch.observe(handle, { attributeFilter: ["aria-valuetext"] });
+  watch.observe(readout, { childList: true, characterData: true, subtree: true });
+  say();
+}
+
+// All sliders there are, and those to come once they are reached.
+function speakAll() {
+  document.querySelectorAll(".noUi-handle").forEach(speak);
+  if (globalThis.labkitSpeaks) return;
+  globalThis.labkitSpeaks = true;
+  document.addEventListener("focusin", ({ target }) => {
+    if (target.matches(".noUi-handle")) speak(target);
+  });
+}
+
 // `initialize` does not wait for the script: anywidget gives a model two seconds, then gives up.
 export default () => {
   let link, ready;
@@ -140,6 +168,9 @@ export default () => {
       const remove = await figure.render({ model: link, el });
       link.views.add(el);
       fit(el);
+      const alt = link.get("_widget_layout").meta?.alt;
+      if (alt) Object.entries({ role: "img", "aria-label": alt }).forEach((a) => el.setAttribute(...a));
+      speakAll();
       const own = [...link.listeners].filter((entry) => !before.has(entry));
       return () => { unfollow(); own.forEach(link.forget); link.views.delete(el); remove?.(); };
     },
