@@ -109,9 +109,12 @@ def handled(lab: str) -> Iterator[tuple[str, str]]:
         yield "sliders to both ends", said(k.ask("ends()"))
         yield "nonsense typed", said(k.ask("nonsense()"))
         k.ask(f"moves({WARM_UP})")
-        before = k.ask("resident()")
-        wrong = k.ask(f"moves({MOVES})")
-        grown = k.ask("resident()") - before
+        for _ in range(2):  # what grows only once is the allocator's, not a leak
+            before = k.ask("resident()")
+            wrong = k.ask(f"moves({MOVES})")
+            grown = k.ask("resident()") - before
+            if grown < GROWTH:
+                break
         state = "" if grown < GROWTH else "GREW: "
         yield f"{MOVES} moves", f"{state}{grown:+.0f} MiB" + (f"; {said(wrong)}" if wrong else "")
         most = k.ask("most()")

@@ -422,8 +422,8 @@ widgets.show(
 # The grey bars are the triplets of your own encoder.
 
 # %%
-z1, z2 = yours["triplets"][0].views("val")  # [256, 64] each
-gaps = (z1 - z2).norm(dim=1) - (z1 - z2.roll(1, 0)).norm(dim=1)  # [256]
+one, other = yours["triplets"][0].views("val")  # [256, 64] each
+gaps = (one - other).norm(dim=1) - (one - other.roll(1, 0)).norm(dim=1)  # [256]
 
 
 def punished(margin):
