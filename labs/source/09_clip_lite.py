@@ -11,8 +11,8 @@
 #
 # | budget | time on {{record:times.cores}} CPU cores | what you get |
 # |---|---|---|
-# | `smoke` | under a minute | everything runs; your own pair means nothing yet |
-# | `lecture` | some minutes | your own pair reads shapes and textures, one seed |
+# | `smoke` | {{record:times.lab09.smoke|.0f}} s | everything runs; your own pairs mean nothing yet |
+# | `lecture` | {{record:times.lab09.lecture|.0f}} s | your own pairs leave chance, CLIP-Lite barely; one seed |
 # | `paper` | a GPU; not timed yet | more pictures |
 #
 # **Afterwards you can** write three losses for images and words, say which loss value is perfect, classify with sentences, find pictures with words, and name four things that such a model does *not* know although it looks so.

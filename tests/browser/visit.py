@@ -266,13 +266,13 @@ class PanelView:
             self.page.wait_for_timeout(200)
         return place
 
-    def latency(self, presses: int = 30, pause: int = 60) -> dict[str, float]:
-        """Milliseconds from a key press on the slider to the first change of the drawing."""
+    def latency(self, presses: int = 30, pause: int = 60, slider: int = 0) -> dict[str, float]:
+        """Milliseconds from a key press on a slider to the first change of the drawing."""
         self.plot.evaluate(self.WATCH)
-        self.handle().focus()
+        self.handle(slider).focus()
         for number in range(presses + 2):
             key = "ArrowRight" if number // 8 % 2 == 0 else "ArrowLeft"
-            self.handle().press(key)
+            self.handle(slider).press(key)
             self.page.wait_for_function(
                 f"window.labkit.took.length > {number}", timeout=5_000, polling=10
             )
