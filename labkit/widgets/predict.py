@@ -42,6 +42,7 @@ def predict(
     middle = low + round((high - low) / 2 / step) * step
     label = f"your guess ({unit})" if unit else "your guess"
     guess = slider(label, middle, low, high, step)
+    guess.style.description_width = "initial"  # a unit is long
     return PredictPanel(name, question, guess, _numeric(answer, step, unit, high - low), lab)
 
 

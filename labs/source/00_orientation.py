@@ -168,6 +168,19 @@ widgets.show(
 #
 # Logarithms are natural, so both are in **nats**. Labs 02 to 07 are about this one quantity.
 # Here it can be counted: how much does the background's colour tell about the shape?
+#
+# Such questions come with a box for your guess from here on: *Lock in* makes it final and shows the answer, and
+# `labkit progress` lists your guesses, which stay on this machine.
+
+# %%
+widgets.predict(
+    "background",
+    f"At bias {BIAS:g}, how much of the 3 nats of a shape does the background's colour tell?",
+    lambda: evaluation.background_information(BIAS),
+    low=0,
+    high=3,
+    unit="nats",
+)
 
 # %% tags=["nbval-check-output", "name:information"]
 factors = motif.render(20_000, difficulty=0.0, bias=BIAS, seed=1).factors
@@ -190,6 +203,22 @@ counted = evaluation.mutual_information(shape, ground)
 assert abs(counted - information.item()) < 1e-4
 exact = evaluation.background_information(BIAS)
 print(f"counted {counted:.3f}, exact {exact:.3f} nats")
+
+
+# %%
+def without_bias(pictures=200):
+    chance = motif.render(pictures, difficulty=0.0, bias=0.0, seed=2).factors
+    return evaluation.mutual_information(chance["shape"], chance["background"])
+
+
+widgets.predict(
+    "coincidence",
+    "At bias 0 the background tells nothing of the shape. How many nats do 200 pictures show?",
+    without_bias,
+    low=0,
+    high=3,
+    unit="nats",
+)
 
 
 # %%
@@ -339,6 +368,22 @@ for bias in yours:
 #
 # The knob is the bias, and every point is a setting that was really trained. **Predict first:**
 # how much of a bias does it take until the network stops looking at shapes?
+
+
+# %%
+def what_is_left():
+    half, none = (record[f"bias-{bias}"]["test_accuracy"]["mean"] for bias in ("0.5", "0"))
+    return 100 * half / none
+
+
+widgets.predict(
+    "half a bias",
+    "Trained at bias 0.5: how much of an unbiased network's accuracy on fair pictures is left?",
+    what_is_left,
+    low=0,
+    high=100,
+    unit="%",
+)
 
 # %%
 widgets.show(figures.motif.shortcut(training.reference("lab00")["rows"]), name="shortcut")

@@ -106,6 +106,16 @@ widgets.show(
 # resemble the image's own class: half by having its texture, half by how far the shapes overlap.
 # The teacher was never told that order.
 
+# %%
+widgets.predict(
+    "tallest bar",
+    "The teacher's answer for the puzzle's picture, at T = 10: how tall is its tallest bar?",
+    lambda: 100 * (teacher_logits[0] / 10).softmax(0).max(),
+    low=0,
+    high=100,
+    unit="%",
+)
+
 
 # %%
 def soften(image, temperature, axis):
@@ -362,6 +372,16 @@ widgets.TrainingPanel(
 # the *same seed*.
 
 # %%
+widgets.predict(
+    "smoothing",
+    "How many points does label smoothing gain over plain labels (below 0: it loses)?",
+    lambda: 100 * training.reference("lab01")["by_label"]["smoothing"]["difference"]["mean"],
+    low=-30,
+    high=30,
+    unit="points",
+)
+
+# %%
 record = training.reference("lab01")
 compared = {
     "kd": "distillation (T = 4, alpha = 0.9)",
@@ -472,6 +492,19 @@ events = training.fit(
 )  # fmt: skip
 result = training.run(events, name="taught by the posterior")["result"]
 print(f"{result['test_accuracy']:.1%} right; nobody can exceed {hit.mean():.0%} or so")
+
+# %%
+widgets.predict(
+    "better teacher",
+    "Taught at T = 1: how far is the trained teacher's student ahead of the exact posterior's?",
+    lambda: (
+        100
+        * training.reference("lab01-exact")["by_label"]["trained-or-bayes"]["difference"]["mean"]
+    ),
+    low=-20,
+    high=10,
+    unit="points",
+)
 
 # %%
 perfect = training.reference("lab01-exact")

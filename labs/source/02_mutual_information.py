@@ -119,6 +119,16 @@ widgets.show(figures.mutual_information.verdicts(estimates, 10.0, 63), name="puz
 # **Predict:** at 8 nats, how many negatives does InfoNCE need to come near the truth? What do the <!-- theory -->
 # other bars do meanwhile? **Then drag.**
 
+# %%
+widgets.predict(
+    "InfoNCE",
+    "The truth is 8 nats, the critic perfect: what does InfoNCE read with 4,095 negatives?",
+    lambda: training.reference("lab02-surface")["cells"]["8"]["4095"]["InfoNCE"]["mean"],
+    low=0,
+    high=10,
+    unit="nats",
+)
+
 
 # %%
 def drawn(information, negatives, temperature):
@@ -351,6 +361,16 @@ widgets.TrainingPanel(
 #
 # Four coordinates that share 2 nats; the critic is linear in squares and products, so it can be perfect. <!-- theory -->
 
+# %%
+widgets.predict(
+    "summed",
+    "64 negatives, summed instead of averaged: by how much do the best critic's scores move?",
+    lambda: -math.log(64),
+    low=-10,
+    high=10,
+    unit="nats",
+)
+
 
 # %%
 def squares(x, y):  # [N, 4] each -> [N, 13]
@@ -502,6 +522,23 @@ widgets.explore(
 # with $p$ the softmax of the $K + 1$ scores at temperature $T$: the gradient of InfoNCE's loss with respect to one $x$, the **anchor**, whose partner
 # is asked for. Also to be shown: the *cosine* between one draw's $g$ and the mean's, 1 if they point the same way. **Predict:** four times the negatives, how much
 # more signal? Does the temperature matter?
+
+
+# %%
+def four_times():
+    cells = training.reference("lab02-signal")["cells"]["0.1"]
+    return cells["64"]["snr"]["mean"] / cells["16"]["snr"]["mean"]
+
+
+widgets.predict(
+    "four times",
+    "From 16 to 64 negatives at T = 0.1: by which factor does signal over noise grow?",
+    four_times,
+    low=1,
+    high=4,
+    step=0.05,
+    unit="times",
+)
 
 
 # %%

@@ -49,7 +49,7 @@ from torch import nn
 
 from labkit import data, exercises, figures, losses, models, training, widgets
 from labkit.errors import between, positive, whole
-from labkit.evaluation import theory
+from labkit.evaluation import hardness, theory
 from labkit.training import encoders
 from labkit.training.circle import Circle
 from labkit.training.negatives import bank
@@ -167,7 +167,18 @@ strangers = ~torch.eye(48, 1024, dtype=torch.bool)  # partners out
 cosines = (first[:48] @ second.T)[strangers].view(48, 1023)
 kin = (labels[:48, None] == labels)[strangers].view(48, 1023)  # the anchor's own class
 
+# %%
+widgets.predict(
+    "heard",
+    "Cosines of a trained network, T = 0.1: how many of 1,023 negatives really count?",
+    lambda: hardness.effective_number(hardness.negative_weights(cosines, 0.1)).mean(),
+    low=1,
+    high=1023,
+    step=1,
+)
 
+
+# %%
 def heard(temperature, negatives):
     k = negatives
     return figures.contrast.hardness(cosines[:, :k], temperature, kin[:, :k])
@@ -447,6 +458,16 @@ widgets.explore(punished, name="triplets", margin=widgets.slider("margin m", 1.0
 # frequent classes and $K$ negatives the chance of at least one is $1 - (1 - 1/C)^K$. **Predict** it for ten
 # classes and 126 negatives, then drag.
 
+# %%
+widgets.predict(
+    "collision",
+    "100 classes, 126 negatives: how likely is at least one of the anchor's own class?",
+    lambda: 100 * (1 - (1 - 1 / 100) ** 126),
+    low=0,
+    high=100,
+    unit="%",
+)
+
 
 # %%
 def colliding(classes, negatives):
@@ -537,6 +558,22 @@ if BUDGET == "smoke":
 # Every cell is an encoder that was really trained, {{record:lab03.spec.surface.seeds}} seed each; the frame is the one nearest to your
 # parameters. The main setting's {{record:lab03.surface.7.probe.mean|.1%}} is the first of the table's {{record:lab03.by_label.contrastive.probe.n}} seeds, which spread by {{record:lab03.by_label.contrastive.probe.std|.1p}} points:
 # one seed decides nothing between neighbours. **Predict:** does the temperature or the number of negatives matter more?
+
+
+# %%
+def more_negatives():
+    probe = {(c["temperature"], c["negatives"]): c["probe"]["mean"] for c in record["surface"]}
+    return 100 * (probe[0.05, 126] - probe[0.05, 1])
+
+
+widgets.predict(
+    "more negatives",
+    "T = 0.05: how many points does the probe gain from K = 1 to K = 126?",
+    more_negatives,
+    low=-10,
+    high=40,
+    unit="points",
+)
 
 # %%
 widgets.show(

@@ -114,6 +114,16 @@ widgets.show(figures.ckd.puzzle(paid), name="puzzle")
 # the teacher's. **Predict:** with a perfect copy (slider at 1), how much probability does the right
 # picture get at $\tau = 1$? **Then drag** the copy, and after that $\tau$.
 
+# %%
+widgets.predict(
+    "perfect copy",
+    f"A copy of the teacher, tau = 1: how much probability has the right one of {B} pictures?",
+    lambda: 100 * (F.normalize(t) @ F.normalize(t).T).softmax(1).diagonal().mean(),
+    low=0,
+    high=100,
+    unit="%",
+)
+
 
 # %%
 def who(copy, temperature, negatives):
@@ -243,6 +253,22 @@ print(f"losses.ckd agrees: {loss:.4f} nats; with 3 negatives a row it says {samp
 # $(B - 1)/C$ of its rivals from itself. The figure has all of these, for whole batches, $B = K + 1$.
 #
 # **Predict:** does the band get wider with $\tau$ or narrower? With more negatives? **Then drag.**
+
+
+# %%
+def below_chance():
+    floor, chance = losses.ckd_band(64, temperature=1.0)
+    return chance - floor
+
+
+widgets.predict(
+    "band",
+    "tau = 1, 63 negatives, chance is log 64 = 4.16 nats: how far below it can CKD get?",
+    below_chance,
+    low=0,
+    high=4,
+    unit="nats",
+)
 
 
 # %%
@@ -441,6 +467,16 @@ sharpens  # the figure from above again: both places show the same
 # - **no negatives**: only $(1 - t_i \cdot s_i)/\tau$, the intra-sample wish;
 # - **same class is no negative**: pictures of the row's own class are left out (this uses labels, which CKD does not);
 # - **(s_i, s_j) as negatives**: what a sentence about the paper says, against what its code does (below).
+
+# %%
+widgets.predict(
+    "no negatives",
+    "CKD without its negatives: how many points of accuracy does that gain (below 0: lose)?",
+    lambda: 100 * training.reference("lab04")["by_label"]["no-negatives"]["difference"]["mean"],
+    low=-15,
+    high=5,
+    unit="points",
+)
 
 # %%
 lab04 = training.reference("lab04")
