@@ -122,8 +122,10 @@ function fit(el) {
 }
 
 // By itself a slider's handle has no name for a screen reader, and tells an exponent or a place in a
-// list as its value. It is given its label, and what its readout shows.
+// list as its value. It is given its label, and what its readout shows. Its arrow
+// keys are its own: Notebook 7 would take them for cells.
 function speak(handle) {
+  handle.dataset.lmSuppressShortcuts = "true";
   const parts = handle.closest(".widget-inline-hbox");
   const label = parts?.querySelector(".widget-label");
   const readout = parts?.querySelector(".widget-readout");

@@ -261,6 +261,16 @@ print(f"threshold at cosine {figures.crd.threshold(TEMPERATURE, NEGATIVES, log_m
 # **Predict:** at which $\tau$ is most to be gained with 16,384 negatives? Does a $Z$ that is 64 times too large raise the floor or lower it? <!-- theory -->
 # **Then drag.** (Stars mark numbers of negatives that your training set does not have: they are drawn with repeats.)
 
+# %%
+widgets.predict(
+    "lowest loss",
+    "CRD, 16,384 negatives, tau = 0.3: how low can the loss of both sides get, in a bank of 10,000?",
+    lambda: figures.crd_bounds.floor(16384, 0.3, 10_000, figures.crd.first_log_mean(0.3)),
+    low=0,
+    high=25,
+    unit="nats",
+)
+
 
 # %%
 def marked(value, pictures):
@@ -672,6 +682,23 @@ widgets.show(figures.records.comparison(first, names, baseline="kd"), name="benc
 #
 # Temperature and negatives together, each cell trained, one seed, settings compared on *validation* images. Section 3 said that many negatives need a small
 # temperature: the threshold $\tau \log K$ must stay well below 1. **Predict** where on this map that line runs. Then look.
+
+
+# %%
+def never_congruent():
+    rows = training.reference("lab05-surface")["rows"]
+    cell = next(r for r in rows if (r["temperature"], r["negatives"]) == (0.3, 4096))
+    return 100 * cell["val_accuracy"]["mean"]
+
+
+widgets.predict(
+    "beyond every cosine",
+    "CRD, tau = 0.3, 4,096 negatives: no pair can be called congruent. How accurate is the student?",
+    never_congruent,
+    low=0,
+    high=100,
+    unit="%",
+)
 
 # %%
 surface = training.reference("lab05-surface")["rows"]

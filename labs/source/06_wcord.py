@@ -192,6 +192,16 @@ widgets.explore(
 # KL, which KD minimises, and Jensen-Shannon compare two densities *place by place*. Where one of them is zero and the other is not, KL is infinite; how far away the next mass lies, it does not ask. **Predict**
 # for two boxes that no longer overlap: what does each distance say, and what is its slope? A loss without a slope teaches nothing. **Then drag**; try the bell too, and make it narrow.
 
+# %%
+widgets.predict(
+    "two boxes",
+    "Two boxes no longer overlap: what does the Jensen-Shannon divergence between them say?",
+    lambda: torch.tensor(2.0).log().item(),
+    low=0,
+    high=3,
+    unit="nats",
+)
+
 
 # %%
 def pull_apart(shape, shift, width):
@@ -648,6 +658,23 @@ for pair in ("wrn_16_2-convnet", "resnet56-resnet8"):
 # ## 8. Turn the knobs
 #
 # Each cell was trained, one seed; settings are compared on *validation* images, as one would choose them. The corner at 0 and 0 is the labels alone. **Predict** before you look: the local term gets louder from row to row. Is louder better?
+
+
+# %%
+def both_loud():
+    rows = training.reference("lab06-surface")["rows"]
+    cell = next(r for r in rows if (r["lambda_global"], r["lambda_local"]) == (20, 5))
+    return 100 * cell["val_accuracy"]["mean"]
+
+
+widgets.predict(
+    "both loud",
+    "WCoRD with both terms far too loud, global 20 and local 5: how accurate is the student?",
+    both_loud,
+    low=0,
+    high=100,
+    unit="%",
+)
 
 # %%
 surface = training.reference("lab06-surface")["rows"]

@@ -203,6 +203,16 @@ widgets.explore(
 # Our critics *encode and dot*: a small network makes of each side an arrow of length 1, and the score is the cosine over a temperature $\tau$. So a score lies within $\pm 1/\tau$, and that is a limit on everything: on how low the loss can get, and on how many nats can be read out.
 # **Predict:** at $\tau = 1$, how many nats at most? Then drag $\tau$ and the batch.
 
+# %%
+widgets.predict(
+    "most nats",
+    "A critic's scores lie within 1 and -1: how many nats can InfoNCE read out of 64 pairs at most?",
+    lambda: figures.mimkd_batch.ceiling(1.0, 64),
+    low=0,
+    high=5,
+    unit="nats",
+)
+
 
 # %%
 def allow(temperature, batch):
@@ -647,6 +657,22 @@ widgets.explore(
 # ### How small can a student be?
 #
 # The paper speaks for very small students too. A student of a few thousand parameters cannot hold what the teacher knows: is help then worth more, or is there no room for it? Students of one design, with 32 and with 8 channels after their first layer and twice and four times as many later, and an *extremely* small one with 4. **Predict** where the gain is largest. <!-- theory -->
+
+
+# %%
+def added(pair):
+    helped, alone = (measured[f"{pair}/{row}"] for row in ("mimkd", "cross-entropy"))
+    return 100 * (helped["test_accuracy"]["mean"] - alone["test_accuracy"]["mean"])
+
+
+widgets.predict(
+    "smallest student",
+    "How many points does MIMKD add to the labels alone, for a student with 4 channels at first?",
+    lambda: added("wrn_16_2-convnet_4"),
+    low=-5,
+    high=20,
+    unit="points",
+)
 
 # %%
 LADDER = {

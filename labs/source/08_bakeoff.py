@@ -46,7 +46,7 @@ import torch.nn.functional as F
 
 from labkit import data, exercises, figures, models, training, widgets
 from labkit.errors import between, positive, unknown, whole
-from labkit.evaluation import comparison
+from labkit.evaluation import comparison, power
 from labkit.training.recipes import rate
 
 PAIRS = ["wrn_16_2-convnet", "resnet56-resnet8"]
@@ -151,6 +151,16 @@ for pair in PAIRS:
 #
 # **Predict:** a method is truly one point better, and differences from seed to seed have a standard deviation of one point. How often will five seeds show it? Drag the truth, the spread and the seeds. The dots on the right are experiments that might have been yours.
 
+# %%
+widgets.predict(
+    "five seeds",
+    "Truly one point better, one point of spread: how often do five seeds show the difference?",
+    lambda: float(power.powers(1.0, 1.0, 5)) * 100,
+    low=0,
+    high=100,
+    unit="%",
+)
+
 
 # %%
 def enough(difference, spread, seeds):
@@ -171,6 +181,16 @@ widgets.explore(
 # ### Many methods at once
 #
 # Now let all methods be equally good: pure luck. **Predict:** in how many of such bake-offs, with as many methods as ours, is *some* method shown to differ from the baseline? And by how much does the best one seem to be better?
+
+# %%
+widgets.predict(
+    "pure luck",
+    "As many methods as ours, all equally good: how often is some one shown to differ?",
+    lambda: 100 * figures.bakeoff_chance.drawn(len(seeds)).single[len(methods) - 2],
+    low=0,
+    high=100,
+    unit="%",
+)
 
 
 # %%

@@ -241,6 +241,15 @@ widgets.explore(
 # Two of the loss's four terms look at the probabilities alone. The **graph term** is the distance of $p$ from a fair coin, $\text{KL}(p \,\|\, \tfrac12) = \log 2 - \text{entropy}$; **sparsity** is $p$ itself. Think of an edge that the prediction does not need.
 # **Predict:** with the graph term alone, where does it go? Which of the two removes edges? Then drag.
 
+# %%
+widgets.predict(
+    "where it rests",
+    "Graph term and sparsity, equal betas: at which p does an edge that nobody needs come to rest?",
+    lambda: torch.tensor(-1.0).sigmoid().item(),
+    low=0,
+    high=1,
+)
+
 
 # %%
 def pull(probability, beta_graph, beta_sparsity):
@@ -426,6 +435,15 @@ WatchPanel(
 #
 # Order all pairs of words that ever stand in one sentence by the stronger of their two edges, the strongest first. **Average precision** is 1 if the true pairs come first of all; at random it is nearly 0, because there are many pairs and few are true. There is a harder rival that needs no training: **PMI**, $\log \frac{N\, n_{ab}}{n_a n_b}$, puts words first that *keep company*, whatever they decide ($n_{ab}$ of the $N$ sentences have both).
 # **Predict** for each of the four classifiers: above PMI, above chance, or neither?
+
+# %%
+widgets.predict(
+    "edges of TextCNN",
+    "Average precision of the edges before a TextCNN (1: the true pairs come first of all)?",
+    lambda: measured["textcnn/layer"]["edge_precision"]["mean"],
+    low=0,
+    high=1,
+)
 
 # %%
 with_layer = [row for row in lab10["rows"] if row["label"] == "layer"]
