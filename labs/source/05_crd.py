@@ -264,7 +264,7 @@ print(f"threshold at cosine {figures.crd.threshold(TEMPERATURE, NEGATIVES, log_m
 # %%
 widgets.predict(
     "lowest loss",
-    "CRD, 16,384 negatives, tau = 0.3: how low can the loss of both sides get, in a bank of 10,000?",
+    "16,384 negatives, tau = 0.3, bank of 10,000: how low can CRD's loss (both sides) get?",
     lambda: figures.crd_bounds.floor(16384, 0.3, 10_000, figures.crd.first_log_mean(0.3)),
     low=0,
     high=25,
@@ -693,7 +693,7 @@ def never_congruent():
 
 widgets.predict(
     "beyond every cosine",
-    "CRD, tau = 0.3, 4,096 negatives: no pair can be called congruent. How accurate is the student?",
+    "tau = 0.3, 4,096 negatives: no pair can be called congruent. How accurate is the student?",
     never_congruent,
     low=0,
     high=100,

@@ -206,7 +206,7 @@ widgets.explore(
 # %%
 widgets.predict(
     "most nats",
-    "A critic's scores lie within 1 and -1: how many nats can InfoNCE read out of 64 pairs at most?",
+    "A critic's scores lie within 1 and -1: how many nats can InfoNCE read from 64 pairs?",
     lambda: figures.mimkd_batch.ceiling(1.0, 64),
     low=0,
     high=5,

@@ -55,12 +55,17 @@ def test_there_is_nothing_to_export_before_the_end(learning):
     panel.close()
 
 
-def test_a_folder_that_cannot_be_written_shows_in_the_panel(learning, folder):
+def test_folders_that_cannot_be_written_show_in_the_panel(learning, folder, monkeypatch):
     panel = make(learning, "blocking")
     panel.start()
     folder.write_text("a file where the folder should be")
+    monkeypatch.setattr("tempfile.tempdir", str(folder.parent))
+    with pytest.warns(UserWarning, match="cannot be written"):
+        panel.widgets["export"].click()
+    assert str(folder.parent / "labkit-runs") in panel.line.value
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
     panel.widgets["export"].click()
-    assert "Not exported: FileExistsError" in panel.line.value and panel.state == "done"
+    assert "Not exported: NotADirectoryError" in panel.line.value and panel.state == "done"
     panel.close()
 
 
