@@ -38,7 +38,7 @@ STAGES: dict[str, list[list[str]]] = {
     ],
     "stacks": [
         [COLAB, *PYTEST[1:], *TWO, "-m", ELSEWHERE, *(f"tests/{room}" for room in WIDGET_ROOMS)],
-        [*PYTEST, "-m", "stacks", "tests/stacks"],
+        [*PYTEST, *TWO, "-m", "stacks", "tests/stacks"],
     ],
     "browser": [[*PYTEST, "-m", "browser", "-rs", "tests/browser"]],
 }

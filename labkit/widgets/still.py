@@ -30,6 +30,7 @@ ALONE = "Recorded one knob at a time: moving a slider puts the others back to th
 BUTTONS = f"This panel has buttons: to press them, {LIVE}."
 TYPING = f"typing needs the live lab: {LIVE}"
 _numbers = itertools.count(1)
+_holders: dict[str, str] = {}  # what panels hold -> the first of this page that does
 
 
 def install() -> None:
@@ -147,7 +148,9 @@ def _page(
     parts.append(f'<p class="still-sentence" id="{key}" aria-live="polite">{_safe(sentence)}</p>')
     parts.append('<p class="still-error" role="status"></p>')
     data = text({"knobs": start, "figures": figures, "settings": kept})
-    parts.append(f'<script type="application/json">{data}</script>')
+    holder = _holders.setdefault(data, key)
+    of, own = ("", data) if holder == key else (f' data-of="{holder}"', "")
+    parts.append(f'<script type="application/json"{of}>{own}</script>')
     return f'<div class="still" data-panel="{html.escape(name)}">{"".join(parts)}</div>'
 
 

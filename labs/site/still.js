@@ -36,8 +36,11 @@
       }
     }
 
+    // A panel shown twice holds its figures where it was shown first.
     get data() {
-      this.parsed ??= JSON.parse(this.box.querySelector("script").textContent);
+      const { of } = this.box.querySelector("script").dataset;
+      const holder = of ? document.getElementById(of).closest(".still") : this.box;
+      this.parsed ??= JSON.parse(holder.querySelector("script").textContent);
       return this.parsed;
     }
 

@@ -59,6 +59,13 @@ widgets.explore(
 widgets.explore(lambda: [wave(1), wave(2)], name="two")
 
 # %%
+again = widgets.explore(wave, name="again", size=widgets.slider("size", 2, 1, 2, 1))
+again
+
+# %%
+again
+
+# %%
 band = {"accuracy": {"epoch": [1, 2], "mean": [0.1, 0.2], "std": [0.0, 0.1]}, "label": "five runs"}
 widgets.TrainingPanel("train", lambda control: iter(()), knobs={}, reference=band)
 

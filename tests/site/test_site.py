@@ -101,6 +101,14 @@ def test_knobs_recorded_alone_put_each_other_back(visit) -> None:
     assert not box.get_by_role("checkbox").is_checked()
 
 
+def test_a_panel_shown_again_moves_without_data_of_its_own(visit) -> None:
+    first, again = visit(LAB).locator("[data-panel=again]").all()
+    again.get_by_role("slider").press("ArrowLeft")
+    again.get_by_text("A blue wave of size 1.").wait_for()
+    assert "size 2" in first.locator(".still-sentence").inner_text()
+    assert len(again.locator("script").text_content()) == 0
+
+
 def test_the_browser_applies_differences_as_python_does(visit) -> None:
     page, draw = visit(LAB), random.Random(0)
 

@@ -23,6 +23,11 @@ def stored(page: str) -> Any:
     return json.loads(re.search(r"<script[^>]*>(.*?)</script>", page, re.S)[1])
 
 
+@pytest.fixture(autouse=True)
+def page_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(still, "_holders", {})
+
+
 @pytest.fixture
 def panel() -> widgets.ExplorePanel:
     colour = widgets.choice("colour", "blue", ["blue", "green"])
@@ -34,6 +39,13 @@ def test_every_setting_is_drawn_and_has_its_sentence(panel: widgets.ExplorePanel
     assert len(data["settings"]) == 8
     assert data["settings"]["1,0"]["s"] == "A blue line to 2."
     assert data["settings"]["3,1"]["s"] == "A green line to 4."
+
+
+def test_a_panel_shown_twice_is_held_once(panel: widgets.ExplorePanel) -> None:
+    first, again = still.explored(panel), still.explored(panel)
+    (holder,) = re.findall(r'id="(still-\d+)"', first)
+    assert f'<script type="application/json" data-of="{holder}"></script>' in again
+    assert len(again) < len(first) and "data-of" not in first
 
 
 def test_a_drawing_that_fails_says_so_at_its_setting(panel: widgets.ExplorePanel) -> None:

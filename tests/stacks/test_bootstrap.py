@@ -11,7 +11,7 @@ import papermill
 import pytest
 
 import build
-from tests.notebooks.guards import LABS, read
+from tests.notebooks.guards import LABS, parameters_of, read
 
 COLAB = Path(".venv-colab")
 LEFT_OUT = "safetensors"  # the dependency that the bootstrap cell has to install
@@ -90,14 +90,16 @@ def kernel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_alone(
     notebook: Path, kernel: Path, origin: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> nbformat.NotebookNode:
-    """Run a notebook from a folder that holds nothing else, smoke budget."""
+    """Run a notebook from a folder that holds nothing else, smoke budget, Colab's driver."""
     monkeypatch.setenv("JUPYTER_PATH", str(kernel))
     monkeypatch.setenv("LABKIT_BOOTSTRAP", str(origin))
     monkeypatch.delenv("PYTHONPATH", raising=False)
     alone = Path(shutil.copy(notebook, folder))
+    chosen = {"BUDGET": "smoke", "DRIVER": "tick"}
+    known = parameters_of(read(notebook))
     return papermill.execute_notebook(
-        alone, folder / "ran.ipynb", {"BUDGET": "smoke"}, kernel_name="bare", cwd=folder,
-        progress_bar=False, execution_timeout=300,
+        alone, folder / "ran.ipynb", {name: chosen[name] for name in chosen.keys() & known.keys()},
+        kernel_name="bare", cwd=folder, progress_bar=False, execution_timeout=300,
     )  # fmt: skip
 
 
@@ -123,7 +125,7 @@ def test_it_fetches_labkit_and_installs_only_what_is_missing(
 
 
 @pytest.mark.stacks
-@pytest.mark.parametrize("lab", LABS[:2], ids=lambda path: path.stem)
+@pytest.mark.parametrize("lab", LABS, ids=lambda path: path.stem)
 def test_a_lab_runs_from_a_folder_that_holds_only_its_notebook(
     lab: Path, kernel: Path, origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
